@@ -1,0 +1,84 @@
+"""From the age network's output to a result's fields; numpy only."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.age.labels import AGE_RANGE
+from agr.core.calibration import distribution_interval
+
+COVERAGE = 0.9
+
+
+def years(
+    outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Give the expected age.
+
+    Parameters
+    ----------
+    outputs : array of shape (n, n_bins), or (n, 1)
+        Probability of each bin, or years.
+    meaning : dict
+        ``head``, ``edges`` and ``centers`` of the saved model.
+
+    Returns
+    -------
+    array of shape (n,)
+        Years.
+    """
+    values = np.asarray(outputs, dtype=float)
+    if meaning["head"] == "regression":
+        return np.clip(values[:, 0], *AGE_RANGE)
+    return np.asarray(values @ np.asarray(meaning["centers"]))
+
+
+def raw_intervals(
+    outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any]
+) -> npt.NDArray[np.float64]:
+    """Give what the network itself says of its uncertainty, before calibration.
+
+    Parameters
+    ----------
+    outputs, meaning
+        As in `years`.
+
+    Returns
+    -------
+    array of shape (n, 2)
+        Low and high end in years; a number's interval has no width.
+    """
+    if meaning["head"] == "regression":
+        return np.repeat(years(outputs, meaning)[:, None], 2, axis=1)
+    # A label of k whole years is a point, its bin of one year lies half a year to either side.
+    edges = np.asarray(meaning["edges"], dtype=float) - 0.5
+    return distribution_interval(outputs, edges, COVERAGE)
+
+
+def answer(
+    outputs: npt.NDArray[np.floating[Any]], manifest: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Give ``age`` and ``age_interval`` of each picture.
+
+    Parameters
+    ----------
+    outputs : array of shape (n, k)
+        What the network put out.
+    manifest : dict
+        The saved model's ``agr.json``.
+
+    Returns
+    -------
+    list of dict
+        Fields of each result.
+    """
+    meaning, margin = manifest["meaning"], manifest["calibration"]["margin"]
+    ages = years(outputs, meaning)
+    intervals = raw_intervals(outputs, meaning) + np.array([-margin, margin])
+    low = np.clip(np.minimum(intervals[:, 0], ages), *AGE_RANGE)
+    high = np.clip(np.maximum(intervals[:, 1], ages), *AGE_RANGE)
+    return [
+        {"age": float(age), "age_interval": (float(a), float(b))}
+        for age, a, b in zip(ages, low, high, strict=True)
+    ]

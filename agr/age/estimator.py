@@ -1,0 +1,252 @@
+"""The age estimator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
+
+from agr.age.answer import COVERAGE, raw_intervals, years
+from agr.age.balance import sample_weight
+from agr.age.bins import bin_centers, find_bins, make_edges, soft_targets
+from agr.age.labels import AGE_RANGE
+from agr.core.augment import Augmentation
+from agr.core.calibration import fit_margin
+from agr.core.estimator import Floats, ImageEstimator
+from agr.core.metrics import regression_metrics
+from agr.errors import LabelError, ParameterError, choice
+
+HEADS = ("bins", "regression")
+BALANCES = (None, "weights")
+
+
+def _has_bins(estimator: Any) -> bool:
+    if estimator.head != "bins":
+        raise AttributeError('predict_proba needs head="bins"; a regression has no probabilities.')
+    return True
+
+
+class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
+    """Learns age in years from pictures of faces.
+
+    Parameters
+    ----------
+    head : {"bins", "regression"}, default="bins"
+        The network gives a distribution over bins of age, whose mean is the answer, or a number.
+    bins : {"years", "decade", "balanced", "life_stages", "ad_groups"} or sequence of numbers
+        Bins of ``head="bins"``, default="years": single years; decades; ten bins of equal counts;
+        child, teen (13), young adult (20), adult (30), middle age (45), senior (60); advertisers'
+        ranges (7, 13, 18, 25, 35, 45, 55, 65); or the lower end of each bin.
+    label_sd : float, default=2.5
+        Standard deviation in years with which a label is spread over bins near it (Gao et al.,
+        TIP 2017); 0 for none.
+    network : str, default="face_resnet"
+        A name in `agr.core.backbones.BACKBONES`.
+    weights : str or None, default="auto"
+        Starting weights: ``"auto"`` for the packaged ones where the network has some, a path of a
+        file from ``scripts/convert_face_resnet.py``, or None for random ones.
+    image_size : int, optional
+        Side in pixels; default: the network's native size.
+    dropout : float, default=0.2
+        Share of the features dropped while training.
+    epochs, batch_size : int, default=12, 64
+        Length of the training, and pictures per step.
+    learning_rate, weight_decay : float, default=1e-3, 0.02
+        Of AdamW.
+    schedule : {"cosine", "plateau", "constant"}, default="cosine"
+        How the learning rate falls.
+    warmup : float, default=0.1
+        Share of the cosine schedule in which the learning rate rises.
+    patience : int, optional
+        Epochs without a better validation loss after which training stops; default: never.
+    augmentation : {"none", "light", "medium", "strong"}, Augmentation, dict or None
+        Random changes to training pictures, default="light".
+    balance : {"weights"} or None, default=None
+        Whether rare ages weigh more in training.
+    random_state : int or None, default=0
+        Seed of weights, order and augmentation.
+
+    Attributes
+    ----------
+    age_bins_ : array of shape (n_bins, 2)
+        First age of each bin, and first age beyond it; not with ``head="regression"``.
+    model_ : keras.Model
+        Takes uint8 pictures of ``image_size_`` pixels.
+    image_size_ : int
+        Side in pixels.
+    history_ : list of dict
+        Loss, metrics, learning rate and seconds of each epoch.
+    calibration_ : dict
+        The margin in years by which the network's own intervals are widened, so that they hold
+        the true age in 90 % of cases (Romano et al., NeurIPS 2019).
+
+    Examples
+    --------
+    >>> from agr.age import AgeEstimator
+    >>> AgeEstimator(bins="decade").get_params()["bins"]
+    'decade'
+    """
+
+    task = "age"
+
+    def __init__(
+        self,
+        *,
+        head: str = "bins",
+        bins: str | Sequence[float] = "years",
+        label_sd: float = 2.5,
+        network: str = "face_resnet",
+        weights: str | None = "auto",
+        image_size: int | None = None,
+        dropout: float = 0.2,
+        epochs: int = 12,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.02,
+        schedule: str = "cosine",
+        warmup: float = 0.1,
+        patience: int | None = None,
+        augmentation: str | Augmentation | dict[str, float] | None = "light",
+        balance: str | None = None,
+        random_state: int | None = 0,
+    ) -> None:
+        self.head = head
+        self.bins = bins
+        self.label_sd = label_sd
+        self.network = network
+        self.weights = weights
+        self.image_size = image_size
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup = warmup
+        self.patience = patience
+        self.augmentation = augmentation
+        self.balance = balance
+        self.random_state = random_state
+
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:
+        """Give the age of each picture.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w, 3) or sequence of n paths
+            uint8 RGB.
+
+        Returns
+        -------
+        array of shape (n,)
+            Years.
+        """
+        return years(self._outputs(X), self._meaning())
+
+    @available_if(_has_bins)
+    def predict_proba(self, X: Any) -> Floats:
+        """Give the probability of each bin.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w, 3) or sequence of n paths
+            uint8 RGB.
+
+        Returns
+        -------
+        array of shape (n, n_bins)
+            In the order of ``age_bins_``.
+        """
+        return self._outputs(X)
+
+    def _check_parameters(self) -> None:
+        if self.head not in HEADS:
+            raise ParameterError(choice("head", self.head, HEADS))
+        if self.balance not in BALANCES:
+            raise ParameterError(choice("balance", self.balance, BALANCES))
+        if self.label_sd < 0:
+            raise ParameterError(f"label_sd must be at least 0 years, got {self.label_sd!r}.")
+
+    def _check_labels(self, y: Any) -> npt.NDArray[np.float64]:
+        try:
+            ages = np.asarray(y, dtype=float)
+        except (TypeError, ValueError):
+            raise LabelError(f"y must hold ages in years, got {y[0]!r}.") from None
+        if ages.ndim != 1:
+            raise LabelError(f"y must have shape (n,), got {ages.shape}.")
+        bad = ~((ages >= AGE_RANGE[0]) & (ages <= AGE_RANGE[1]))
+        if bad.any():
+            raise LabelError(
+                f"Ages must lie between {AGE_RANGE[0]} and {AGE_RANGE[1]} years; "
+                f"{bad.sum()} do not, first {ages[bad][0]:g}."
+            )
+        return ages
+
+    def _learn_labels(self, y: npt.NDArray[Any]) -> None:
+        if self.head == "bins":
+            edges = make_edges(self.bins, y)
+            self.age_bins_ = np.stack([edges[:-1], edges[1:]], axis=1)
+            years_apart = (np.diff(edges) == 1).all()
+            self._centers = edges[:-1] if years_apart else bin_centers(y, edges)
+
+    def _targets(self, y: npt.NDArray[Any]) -> Floats:
+        if self.head == "regression":
+            return y[:, None].astype(np.float32)
+        return soft_targets(y, self._edges, self.label_sd)
+
+    def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.ones(len(y)) if self.balance is None else sample_weight(y)
+
+    def _n_outputs(self) -> int:
+        return 1 if self.head == "regression" else len(self.age_bins_)
+
+    def _loss(self) -> tuple[Any, list[Any]]:
+        import keras
+
+        if self.head == "regression":
+            return keras.losses.MeanAbsoluteError(), [keras.metrics.MeanAbsoluteError(name="mae")]
+        centers = keras.ops.convert_to_tensor(self._centers, dtype="float32")
+
+        def mae(y_true: Any, y_pred: Any) -> Any:
+            return keras.ops.abs(keras.ops.matmul(y_true - y_pred, centers))
+
+        return keras.losses.CategoricalCrossentropy(), [mae]
+
+    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:
+        margin = fit_margin(y, raw_intervals(outputs, self._meaning()), COVERAGE)
+        # With fewer than ten pictures nothing is known: the interval is the whole range.
+        return {"margin": min(margin, float(AGE_RANGE[1]))}
+
+    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
+        meaning = self._meaning()
+        scores = regression_metrics(y, years(outputs, meaning))
+        margin = self.calibration_["margin"]
+        low, high = raw_intervals(outputs, meaning).T
+        inside = (y >= low - margin) & (y <= high + margin)
+        scores["coverage"] = float(inside.mean()) if len(y) else float("nan")
+        if self.head == "bins" and self.bins != "years" and len(y):
+            off = np.abs(outputs.argmax(axis=1) - find_bins(y, self._edges))
+            scores["bin_accuracy"] = float((off == 0).mean())
+            scores["one_off_accuracy"] = float((off <= 1).mean())
+        return scores
+
+    @property
+    def _edges(self) -> npt.NDArray[np.float64]:
+        return np.append(self.age_bins_[:, 0], self.age_bins_[-1, 1])
+
+    def _meaning(self) -> dict[str, Any]:
+        if self.head == "regression":
+            return {"head": "regression"}
+        return {
+            "head": "bins",
+            "edges": self._edges.tolist(),
+            "centers": np.asarray(self._centers).tolist(),
+        }
+
+    def _restore_meaning(self, meaning: dict[str, Any]) -> None:
+        if meaning["head"] == "bins":
+            edges = np.asarray(meaning["edges"], dtype=float)
+            self.age_bins_ = np.stack([edges[:-1], edges[1:]], axis=1)
+            self._centers = np.asarray(meaning["centers"], dtype=float)

@@ -1,0 +1,8 @@
+"""Named settings of the age estimator."""
+
+from typing import Any
+
+RECIPES: dict[str, dict[str, Any]] = {
+    # The model that comes with agr; scripts/ship.py trains it and packs it.
+    "shipped": {"epochs": 12},
+}

@@ -1,0 +1,93 @@
+"""Pictures for training and prediction: kept in memory when they are few, else read as needed."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.images import Pixels, read_image, resize
+from agr.errors import ImageError
+
+CACHE_BYTES = 2 * 1024**3  # more than this is read from disk again in every epoch
+
+
+def check_images(X: Any) -> Sequence[str] | Pixels:
+    """Refuse what is neither a batch of pictures nor a sequence of paths.
+
+    Parameters
+    ----------
+    X : array of shape (n, h, w, 3) or sequence of n paths
+        uint8 RGB.
+
+    Returns
+    -------
+    array or sequence
+        ``X``, paths as a list of str.
+
+    Raises
+    ------
+    ImageError
+        Says what was expected, what came and what to do.
+    """
+    if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
+        if X.ndim != 4 or X.shape[-1] != 3:
+            hint = " For one image pass image[None] or use Predictor." if X.ndim == 3 else ""
+            raise ImageError(f"X must have shape (n, h, w, 3), got {X.shape}.{hint}")
+        if X.dtype != np.uint8:
+            raise ImageError(f"X must be uint8 (0 to 255), got {X.dtype}.")
+        return X
+    if isinstance(X, str | bytes) or not hasattr(X, "__len__"):
+        raise ImageError(
+            "X must be a uint8 array of shape (n, h, w, 3) or a sequence of paths, "
+            f"got {type(X).__name__}. For one image use Predictor, or pass [path]."
+        )
+    return [str(path) for path in X]
+
+
+class ImageStore:
+    """Square pictures by index, decoded once when all of them fit into ``CACHE_BYTES``.
+
+    Parameters
+    ----------
+    X : array of shape (n, h, w, 3) or sequence of n paths
+        uint8 RGB.
+    size : int
+        Side in pixels that pictures are scaled to.
+    """
+
+    def __init__(self, X: Sequence[str] | Pixels, size: int) -> None:
+        self._X = X
+        self._size = size
+        self._pool = ThreadPoolExecutor()
+        self._cache: Pixels | None = None
+        if len(X) * size * size * 3 <= CACHE_BYTES:
+            self._cache = self._read(range(len(X)))
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self._X)
+
+    def __getitem__(self, rows: npt.ArrayLike) -> Pixels:
+        """Give the pictures at ``rows``, shape (m, size, size, 3)."""
+        rows = np.asarray(rows)
+        return self._read(rows) if self._cache is None else self._cache[rows]
+
+    def _read(self, rows: Any) -> Pixels:
+        out = np.empty((len(rows), self._size, self._size, 3), dtype=np.uint8)
+        errors = []
+
+        def read(slot: int, row: int) -> None:
+            try:
+                out[slot] = resize(read_image(self._X[row]), self._size)
+            except ImageError as error:
+                errors.append(str(error))
+
+        list(self._pool.map(read, range(len(rows)), rows))
+        if errors:
+            raise ImageError(
+                f"{len(errors)} of {len(rows)} pictures cannot be read, first: {min(errors)} "
+                "Leave them out, or read the folder with a reader of agr.datasets, which does."
+            )
+        return out

@@ -1,0 +1,50 @@
+"""The model card that is saved beside a model."""
+
+from typing import Any
+
+CARD = """# {task} model, saved by agr {version}
+
+Reads the labelled {task} of one aligned face crop, scaled to {size} x {size} pixels.
+
+| | |
+| --- | --- |
+| network | {network} |
+| trained | {epochs} epochs, {seconds:.0f} s |
+| validation loss | {loss:.4f} |
+| calibration | {calibration} |
+{notes}
+What it learned are the labels that people gave to pictures: perceived, not true, {task}. Scores of
+groups differ. Do not decide about a person by it, and do not use it to identify anyone.
+
+Load it with `agr.{task}.{name}.load(folder)`, or give the folder to `agr.Predictor({task}=folder)`.
+"""
+
+
+def model_card(manifest: dict[str, Any]) -> str:
+    """Write the card of a saved model.
+
+    Parameters
+    ----------
+    manifest : dict
+        The model's ``agr.json``.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    history = manifest["history"]
+    task = manifest["task"]
+    notes = "".join(f"| {name} | {value} |\n" for name, value in manifest["notes"].items())
+    return CARD.format(
+        task=task,
+        name=f"{task.capitalize()}Estimator",
+        version=manifest["agr"],
+        size=manifest["image_size"],
+        network=manifest["parameters"]["network"],
+        epochs=len(history),
+        seconds=sum(epoch["seconds"] for epoch in history),
+        loss=min(epoch["val_loss"] for epoch in history),
+        calibration=", ".join(f"{k} {v:.3g}" for k, v in manifest["calibration"].items()),
+        notes=notes,
+    )

@@ -1,0 +1,447 @@
+"""What the three estimators share: fit, predict, evaluate, tune, save and load."""
+
+import hashlib
+import inspect
+import json
+import os
+import tempfile
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from agr._version import __version__
+from agr.core import artifact
+from agr.core.augment import Augmentation, make_augmentation
+from agr.core.batches import ImageStore, check_images
+from agr.core.groups import Report, make_report
+from agr.core.images import Pixels, read_image, resize
+from agr.errors import ArtifactError, LabelError, ParameterError
+
+Floats = npt.NDArray[np.float32]
+VALIDATION_SHARE = 0.1
+PREDICT_BATCH = 128
+
+
+class ImageEstimator(BaseEstimator):  # type: ignore[misc]
+    """Base of the estimators; a task adds its labels, targets, balancing and scores.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        Takes uint8 pictures of ``image_size_`` pixels.
+    image_size_ : int
+        Side in pixels.
+    history_ : list of dict
+        Loss, metrics, learning rate and seconds of each epoch.
+    calibration_ : dict of str to float
+        What was fitted on the validation pictures.
+    """
+
+    task: ClassVar[str]
+
+    # What a task adds.
+
+    @abstractmethod
+    def _check_parameters(self) -> None: ...
+
+    @abstractmethod
+    def _check_labels(self, y: Any) -> npt.NDArray[Any]: ...
+
+    @abstractmethod
+    def _learn_labels(self, y: npt.NDArray[Any]) -> None: ...
+
+    @abstractmethod
+    def _targets(self, y: npt.NDArray[Any]) -> Floats: ...
+
+    @abstractmethod
+    def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]: ...
+
+    @abstractmethod
+    def _n_outputs(self) -> int: ...
+
+    @abstractmethod
+    def _loss(self) -> tuple[Any, list[Any]]: ...
+
+    @abstractmethod
+    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]: ...
+
+    @abstractmethod
+    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
+        """Score what a network put out, for example through ONNX Runtime.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            True labels.
+        outputs : array of shape (n, k)
+            As the network gives them.
+
+        Returns
+        -------
+        dict of str to float
+            Score by name.
+        """
+
+    @abstractmethod
+    def _meaning(self) -> dict[str, Any]: ...
+
+    @abstractmethod
+    def _restore_meaning(self, meaning: dict[str, Any]) -> None: ...
+
+    # What all tasks do.
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        validation_data: tuple[Any, Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> Self:
+        """Train on pictures and labels; forgets any earlier fit.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w, 3) or sequence of n paths
+            uint8 RGB pictures.
+        y : array of shape (n,)
+            Years as numbers, or label words.
+        sample_weight : array of shape (n,), optional
+            Multiplies the weights that ``balance`` gives.
+        validation_data : tuple (X, y), optional
+            Chooses the best epoch and calibrates; default: a tenth of the pictures.
+        checkpoint_dir : path, optional
+            Folder for the state of the training; the same call goes on from it after a stop.
+        callbacks : sequence of keras callbacks, default=()
+            For example ``keras.callbacks.TensorBoard(log_dir)``.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ParameterError, ImageError, LabelError
+            The message says what was expected, what came and what to do.
+        """
+        from agr.core import networks, training
+
+        self._check_common()
+        self._check_parameters()
+        X, y = self._check_pair(X, y)
+        weights = _check_weights(sample_weight, len(y))
+        seed = _seed(self.random_state)
+        if validation_data is None:
+            kept, held = _hold_out(len(y), seed)
+            held_out = _rows(X, held), y[held]
+            X, y, weights = _rows(X, kept), y[kept], weights[kept]
+        else:
+            held_out = self._check_pair(*validation_data)
+        self._learn_labels(y)
+        weights = weights * self._balance(y)
+        self.image_size_ = self.image_size or networks.native_size(self.network)
+        with training.seeded(seed):
+            model = networks.build(
+                self.network,
+                self.image_size_,
+                weights=self.weights,
+                dropout=self.dropout,
+                n_outputs=self._n_outputs(),
+                task=self.task,
+            )
+        recipe = self._recipe(training.Recipe, seed)
+        loss, metrics = self._loss()
+        targets = self._targets(y)
+        # Sample weights are normalized so that they change the balance, not the learning rate.
+        weights = (weights / weights.mean()).astype(np.float32)
+        validation = ImageStore(held_out[0], self.image_size_)[np.arange(len(held_out[1]))]
+        with tempfile.TemporaryDirectory() as scratch:
+            self.history_ = training.train(
+                model,
+                loss,
+                metrics,
+                (ImageStore(X, self._store_size(training.STORE_MARGIN)), targets, weights),
+                (validation, self._targets(held_out[1])),
+                recipe,
+                image_size=self.image_size_,
+                directory=Path(checkpoint_dir or scratch),
+                fingerprint=self._fingerprint(X, targets, weights),
+                callbacks=list(callbacks),
+            )
+        self.model_ = model
+        outputs = model.predict(validation, batch_size=PREDICT_BATCH, verbose=0)
+        self.calibration_ = self._calibrate(outputs, held_out[1])
+        return self
+
+    def evaluate(self, X: Any, y: Any, groups: Any = None) -> Report:
+        """Score predictions, overall and by group; never weighted.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w, 3) or sequence of n paths
+            uint8 RGB pictures.
+        y : array of shape (n,)
+            True labels.
+        groups : array of shape (n,), or mapping of str to such arrays, optional
+            Group of each picture; a DataFrame's columns give groups named ``column=value``.
+
+        Returns
+        -------
+        Report
+            ``overall``, ``by_group`` and ``n``.
+        """
+        check_is_fitted(self, "model_")
+        X, y = self._check_pair(X, y)
+        outputs = self._outputs(X)
+        return make_report(lambda rows: self.score_outputs(y[rows], outputs[rows]), len(y), groups)
+
+    def tune(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        trials: int = 10,
+        algorithm: str = "random",
+        directory: str | os.PathLike[str] | None = None,
+        resume: bool = False,
+        refit: bool = True,
+        validation_data: tuple[Any, Any] | None = None,
+    ) -> Self:
+        """Search this task's space of parameters with KerasTuner.
+
+        Parameters
+        ----------
+        X, y
+            As in `fit`.
+        trials : int, default=10
+            How many settings are tried.
+        algorithm : {"random", "bayesian", "hyperband", "grid"}, default="random"
+            How they are chosen.
+        directory : path, optional
+            Where trials are kept; default: a folder that is deleted at the end.
+        resume : bool, default=False
+            Whether to go on with the trials in ``directory``.
+        refit : bool, default=True
+            Whether to fit with the best setting at the end.
+        validation_data : tuple (X, y), optional
+            Scores the trials; default: a tenth of the pictures.
+
+        Returns
+        -------
+        self
+            With ``best_params_``, which are set as parameters, and ``trials_``.
+        """
+        from agr.core import tuning
+
+        self._check_common()
+        self._check_parameters()
+        X, y = self._check_pair(X, y)
+        if validation_data is None:
+            kept, held = _hold_out(len(y), _seed(self.random_state))
+            validation_data = _rows(X, held), y[held]
+            X_train, y_train = _rows(X, kept), y[kept]
+        else:
+            X_train, y_train = X, y
+        self.trials_ = tuning.search(
+            self, X_train, y_train, validation_data, trials, algorithm, directory, resume
+        )
+        best = min(
+            (t for t in self.trials_ if t["status"] == "completed"), key=lambda t: t["val_loss"]
+        )
+        self.best_params_ = best["params"]
+        self.set_params(**self.best_params_)
+        return self.fit(X_train, y_train, validation_data=validation_data) if refit else self
+
+    def save(self, folder: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
+        """Write the fitted model as a folder of four files.
+
+        Parameters
+        ----------
+        folder : path
+            New, empty, or a saved model to be replaced.
+        notes : dict, optional
+            JSON types to keep with it, for example the data and scores.
+        """
+        from agr.core import networks
+        from agr.core.card import model_card
+
+        check_is_fitted(self, "model_")
+        manifest = {
+            "task": self.task,
+            "agr": __version__,
+            "image_size": self.image_size_,
+            "parameters": _plain(self.get_params(deep=False)),
+            "meaning": self._meaning(),
+            "calibration": self.calibration_,
+            "history": self.history_,
+            "notes": notes or {},
+        }
+        with artifact.writing(folder) as part:
+            self.model_.save(part / artifact.KERAS)
+            networks.export_onnx(self.model_, part / artifact.ONNX)
+            (part / artifact.CARD).write_text(model_card(manifest))
+            artifact.write_manifest(part, manifest)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read a saved model; runs no code from it.
+
+        Parameters
+        ----------
+        folder : path
+            What `save` wrote.
+
+        Returns
+        -------
+        estimator
+            Fitted.
+
+        Raises
+        ------
+        ArtifactError
+            It is damaged, too new, or for another task.
+        """
+        import keras
+
+        manifest = artifact.read_manifest(folder, cls.task)
+        path = artifact.checked_file(folder, manifest, artifact.KERAS)
+        known = inspect.signature(cls.__init__).parameters
+        estimator = cls(**{k: v for k, v in manifest["parameters"].items() if k in known})
+        try:
+            model = keras.models.load_model(path, safe_mode=True, compile=False)
+        except (ValueError, TypeError, OSError, KeyError) as error:
+            raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
+        estimator.model_ = model
+        estimator.image_size_ = manifest["image_size"]
+        estimator.calibration_ = manifest["calibration"]
+        estimator.history_ = manifest["history"]
+        estimator._restore_meaning(manifest["meaning"])
+        return estimator
+
+    @classmethod
+    def from_pretrained(cls) -> Self:
+        """Load the model that comes with agr.
+
+        Returns
+        -------
+        estimator
+            Fitted.
+        """
+        return cls.load(Path(inspect.getfile(cls)).parent / "pretrained")
+
+    # Helpers.
+
+    def _outputs(self, X: Sequence[str] | Pixels) -> Floats:
+        check_is_fitted(self, "model_")
+        batches = []
+        for start in range(0, len(X), PREDICT_BATCH):
+            images = [read_image(x) for x in X[start : start + PREDICT_BATCH]]
+            batch = np.stack([resize(image, self.image_size_) for image in images])
+            batches.append(np.asarray(self.model_.predict_on_batch(batch)))
+        if not batches:
+            return np.empty((0, self.model_.output_shape[-1]), dtype=np.float32)
+        return np.concatenate(batches)
+
+    def _check_pair(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
+        X = check_images(X)
+        y = self._check_labels(y)
+        if len(X) != len(y):
+            raise LabelError(f"X holds {len(X)} pictures and y {len(y)} labels; they must match.")
+        if not len(X):
+            raise LabelError("X and y are empty; at least one picture is needed.")
+        return X, y
+
+    def _check_common(self) -> None:
+        make_augmentation(self.augmentation)
+        rules = (
+            ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
+            ("batch_size", self.batch_size, self.batch_size >= 1, "at least 1"),
+            ("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0"),
+            ("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0"),
+            ("dropout", self.dropout, 0 <= self.dropout < 1, "from 0 to below 1"),
+            ("warmup", self.warmup, 0 <= self.warmup < 1, "from 0 to below 1"),
+            ("image_size", self.image_size, self.image_size is None or self.image_size >= 16,
+             "None or at least 16"),
+        )
+        for name, value, good, expected in rules:
+            if not good:
+                raise ParameterError(f"{name} must be {expected}, got {value!r}.")
+
+    def _recipe(self, make: Any, seed: int) -> Any:
+        return make(
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            schedule=self.schedule,
+            warmup=self.warmup,
+            patience=self.patience,
+            augmentation=make_augmentation(self.augmentation),
+            seed=seed,
+        )
+
+    def _store_size(self, margin: float) -> int:
+        return round(self.image_size_ * margin)
+
+    def _fingerprint(self, X: Any, targets: Floats, weights: Floats) -> str:
+        digest = hashlib.sha256(json.dumps(_plain(self.get_params(deep=False))).encode())
+        if isinstance(X, np.ndarray):
+            digest.update(np.ascontiguousarray(X))
+        else:
+            digest.update("\n".join(X).encode())
+        digest.update(targets)
+        digest.update(weights)
+        return digest.hexdigest()
+
+
+def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
+    plain = {}
+    for name, value in parameters.items():
+        if isinstance(value, Augmentation):
+            value = value.to_dict()
+        elif isinstance(value, np.ndarray | tuple):
+            value = np.asarray(value).tolist()
+        elif isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        plain[name] = value
+    return plain
+
+
+def _seed(random_state: int | None) -> int:
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(random_state)
+
+
+def _hold_out(n: int, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    order = np.random.default_rng(seed).permutation(n)
+    n_held = max(1, round(n * VALIDATION_SHARE))
+    if n <= n_held:
+        raise LabelError(f"{n} pictures are too few to hold any out; give validation_data.")
+    return np.sort(order[n_held:]), np.sort(order[:n_held])
+
+
+def _rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
+    return X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
+
+
+def _check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:
+    if weights is None:
+        return np.ones(n)
+    checked = np.asarray(weights, dtype=float)
+    if checked.shape != (n,) or not np.isfinite(checked).all() or (checked < 0).any():
+        raise ParameterError(
+            f"sample_weight must hold {n} finite numbers of at least 0, got shape {checked.shape}."
+        )
+    if not checked.sum():
+        raise ParameterError("sample_weight must not be 0 for every picture.")
+    return checked

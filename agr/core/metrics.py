@@ -1,0 +1,147 @@
+"""Scores: numpy in, floats out."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import metrics as sk
+
+Labels = npt.NDArray[np.str_]
+Years = npt.NDArray[np.float64]
+CS_YEARS = 5
+
+
+def regression_metrics(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str, float]:
+    """Score predicted ages.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n,)
+        Years.
+
+    Returns
+    -------
+    dict of str to float
+        ``mae`` and ``rmse`` in years, ``cs5`` the share of errors of at most five years, ``bias``
+        the mean of prediction minus truth. NaN where there is no picture.
+
+    Examples
+    --------
+    >>> regression_metrics([20, 40], [22, 32])["mae"]
+    5.0
+    """
+    errors = np.asarray(y_pred, dtype=float) - np.asarray(y_true, dtype=float)
+    if not len(errors):
+        return dict.fromkeys(("mae", "rmse", "cs5", "bias"), math.nan)
+    return {
+        "mae": float(np.abs(errors).mean()),
+        "rmse": float(np.sqrt((errors**2).mean())),
+        "cs5": float((np.abs(errors) <= CS_YEARS).mean()),
+        "bias": float(errors.mean()),
+    }
+
+
+def classification_metrics(
+    y_true: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    labels: tuple[str, ...],
+) -> dict[str, float]:
+    """Score predicted labels and their probabilities.
+
+    Parameters
+    ----------
+    y_true : array of shape (n,)
+        Labels.
+    probabilities : array of shape (n, k)
+        In the order of ``labels``.
+    labels : tuple of str
+        Vocabulary.
+
+    Returns
+    -------
+    dict of str to float
+        ``accuracy``; ``balanced_accuracy`` and ``macro_f1`` over the labels that occur in
+        ``y_true``; ``f1_LABEL`` of each label; ``log_loss``; ``ece`` (expected calibration error,
+        15 equal bins, Guo et al. 2017). NaN where a score is not defined.
+    """
+    truth = np.asarray(y_true, dtype=str)
+    chances = np.asarray(probabilities, dtype=float).reshape(-1, len(labels))
+    names = ["accuracy", "balanced_accuracy", "macro_f1", *(f"f1_{la}" for la in labels)]
+    if not len(truth):
+        return dict.fromkeys([*names, "log_loss", "ece"], math.nan)
+    order = np.asarray(labels)
+    predicted = order[chances.argmax(axis=1)]
+    present = [la for la in labels if (truth == la).any()]
+    f1 = sk.f1_score(truth, predicted, labels=labels, average=None, zero_division=0)
+    by_label = {la: float(v) for la, v in zip(labels, f1, strict=True)}
+    recall = sk.recall_score(truth, predicted, labels=present, average=None, zero_division=0)
+    column = (truth[:, None] == order[None, :]).argmax(axis=1)
+    chosen = chances[np.arange(len(truth)), column]
+    return {
+        "accuracy": float((predicted == truth).mean()),
+        "balanced_accuracy": float(np.mean(recall)),
+        "macro_f1": float(np.mean([by_label[la] for la in present])),
+        **{f"f1_{la}": by_label[la] if la in present else math.nan for la in labels},
+        "log_loss": float(-np.log(np.clip(chosen, 1e-12, 1)).mean()),
+        "ece": expected_calibration_error(chances.max(axis=1), predicted == truth),
+    }
+
+
+def expected_calibration_error(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, n_bins: int = 15
+) -> float:
+    """Mean distance between stated confidence and accuracy, over equal bins of confidence.
+
+    Parameters
+    ----------
+    confidence : array of shape (n,)
+        Probability of the predicted label.
+    correct : array of shape (n,)
+        Whether it was right.
+    n_bins : int, default=15
+        Number of bins (Guo et al., On Calibration of Modern Neural Networks, ICML 2017).
+
+    Returns
+    -------
+    float
+        0 is perfect, 1 the worst.
+    """
+    sure, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)
+    bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
+    sums = np.bincount(bins, weights=sure - right, minlength=n_bins)
+    return float(np.abs(sums).sum() / len(sure))
+
+
+def bootstrap_interval(
+    score: Callable[[npt.NDArray[np.intp]], float],
+    n: int,
+    *,
+    level: float = 0.95,
+    repeats: int = 1000,
+    random_state: int = 0,
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of a score.
+
+    Parameters
+    ----------
+    score : callable
+        Takes row numbers, shape (n,), and gives the score on those rows.
+    n : int
+        Number of rows.
+    level : float, default=0.95
+        Coverage.
+    repeats : int, default=1000
+        Resamples.
+    random_state : int, default=0
+        Seed.
+
+    Returns
+    -------
+    tuple of float
+        Low and high end.
+    """
+    rng = np.random.default_rng(random_state)
+    values = [score(rng.integers(0, n, n)) for _ in range(repeats)]
+    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,247 @@
+"""The fit loop: seeded batches, schedules, early stopping, and a state that survives a kill."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.augment import Augmentation
+from agr.core.batches import ImageStore
+from agr.errors import ParameterError, choice
+
+SCHEDULES = ("cosine", "plateau", "constant")
+STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; see `agr.core.estimator.ImageEstimator` for each parameter."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warmup: float
+    patience: int | None
+    augmentation: Augmentation
+    seed: int
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled, augmented training batches; what an epoch holds depends on seed and epoch only."""
+
+    def __init__(
+        self,
+        store: ImageStore,
+        targets: npt.NDArray[np.float32],
+        weights: npt.NDArray[np.float32],
+        image_size: int,
+        recipe: Recipe,
+        epoch: int,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
+        self._store, self._targets, self._weights = store, targets, weights
+        self._size, self._recipe = image_size, recipe
+        self._start(epoch)
+
+    def _start(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(len(self._store))
+
+    def __len__(self) -> int:
+        return max(1, len(self._store) // self._recipe.batch_size)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        size = self._recipe.batch_size
+        rows = self._order[index * size : (index + 1) * size]
+        images = np.stack(
+            [
+                self._recipe.augmentation.apply(
+                    image,
+                    self._size,
+                    np.random.default_rng((self._recipe.seed, self._epoch, int(row))),
+                )
+                for image, row in zip(self._store[rows], rows, strict=True)
+            ]
+        )
+        return images, self._targets[rows], self._weights[rows]
+
+    def on_epoch_end(self) -> None:
+        self._start(self._epoch + 1)
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps history, the best weights and the last state; stops early; resumes from a folder."""
+
+    def __init__(self, directory: Path, fingerprint: str, patience: int | None) -> None:
+        super().__init__()
+        self._directory, self._patience = directory, patience
+        self._fingerprint = fingerprint
+        self.history: list[dict[str, float]] = []
+        self.done = False
+
+    @property
+    def _best(self) -> int:
+        return min(range(len(self.history)), key=lambda i: self.history[i]["val_loss"])
+
+    def restore(self, model: keras.Model) -> int:
+        """Load the last state, if the folder holds one; returns the epoch to go on with."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            state = json.loads((self._directory / "state.json").read_text())
+        except FileNotFoundError:
+            return 0
+        if state["fingerprint"] != self._fingerprint:
+            raise ParameterError(
+                f"{self._directory} holds another training (other data or parameters). "
+                "Choose an empty folder, or delete this one to start anew."
+            )
+        self.history, self.done = state["history"], state["done"]
+        model.load_weights(self._directory / f"epoch-{len(self.history)}.weights.h5")
+        return len(self.history)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        logs["seconds"] = round(time.monotonic() - self._started, 2)
+        if not math.isfinite(logs["loss"]):
+            raise ParameterError(
+                f"The loss became {logs['loss']} in epoch {epoch + 1}; lower learning_rate "
+                f"(now {logs['learning_rate']:.2g})."
+            )
+        self.history.append(logs)
+        if self._best == epoch:
+            self._write("best")
+        if self._patience is not None and epoch - self._best >= self._patience:
+            self.done = self.model.stop_training = True
+        self._write(f"epoch-{epoch + 1}")
+        self._write_state()
+        (self._directory / f"epoch-{epoch}.weights.h5").unlink(missing_ok=True)
+
+    def finish(self, model: keras.Model) -> None:
+        """Put the best epoch's weights into the model."""
+        self.done = True
+        self._write_state()
+        model.load_weights(self._directory / "best.weights.h5")
+
+    def _write(self, name: str) -> None:
+        # A kill while writing must leave the last good file: write beside it, then rename.
+        part = self._directory / f"{name}-part.weights.h5"
+        self.model.save_weights(part, overwrite=True)
+        os.replace(part, self._directory / f"{name}.weights.h5")
+
+    def _write_state(self) -> None:
+        part = self._directory / "state.json.part"
+        state = {"fingerprint": self._fingerprint, "history": self.history, "done": self.done}
+        part.write_text(json.dumps(state))
+        os.replace(part, self._directory / "state.json")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Give new keras weights a seed without changing the global state of numpy for others."""
+    state = np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
+
+
+def train(
+    model: keras.Model,
+    loss: Any,
+    metrics: list[Any],
+    training: tuple[ImageStore, npt.NDArray[np.float32], npt.NDArray[np.float32]],
+    validation: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+    recipe: Recipe,
+    *,
+    image_size: int,
+    directory: Path,
+    fingerprint: str,
+    callbacks: list[Any],
+) -> list[dict[str, float]]:
+    """Fit a model, and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes uint8 pictures; altered.
+    loss, metrics
+        As ``compile`` takes them.
+    training : tuple of ImageStore, targets of shape (n, k), weights of shape (n,)
+        What to learn.
+    validation : tuple of images of shape (m, size, size, 3) and targets of shape (m, k)
+        Chooses the best epoch.
+    recipe : Recipe
+        How.
+    image_size : int
+        Side of the network's input.
+    directory : Path
+        Holds the state; a folder with the state of the same training goes on where it stopped.
+    fingerprint : str
+        Names this training: data and parameters.
+    callbacks : list of keras callbacks
+        Called besides our own.
+
+    Returns
+    -------
+    list of dict
+        Loss, metrics, learning rate and seconds of each epoch.
+    """
+    progress = Progress(directory, fingerprint, recipe.patience)
+    steps = max(1, len(training[0]) // recipe.batch_size)
+    optimizer = keras.optimizers.AdamW(
+        _learning_rate(recipe, steps), weight_decay=recipe.weight_decay
+    )
+    # Biases and the parameters of normalizations are not decayed (He et al., Bag of Tricks, 2019).
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer, loss=loss, weighted_metrics=metrics)
+    optimizer.build(model.trainable_variables)
+    epoch = progress.restore(model)
+    if not progress.done and epoch < recipe.epochs:
+        if recipe.schedule == "plateau":
+            callbacks = [
+                *callbacks,
+                keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=2),
+            ]
+        model.fit(
+            Batches(*training, image_size=image_size, recipe=recipe, epoch=epoch),
+            epochs=recipe.epochs,
+            initial_epoch=epoch,
+            validation_data=validation,
+            validation_batch_size=128,
+            shuffle=False,
+            callbacks=[*callbacks, progress],
+            verbose=0,
+        )
+    progress.finish(model)
+    return progress.history
+
+
+def _learning_rate(recipe: Recipe, steps: int) -> Any:
+    if recipe.schedule not in SCHEDULES:
+        raise ParameterError(choice("schedule", recipe.schedule, SCHEDULES))
+    if recipe.schedule != "cosine":
+        return recipe.learning_rate
+    total = steps * recipe.epochs
+    warmup = round(total * recipe.warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 20,
+        total - warmup,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+    )

@@ -1,0 +1,162 @@
+"""IMDB-WIKI: pictures of well-known people, labelled by a .mat file (Rothe et al., IJCV 2018)."""
+
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.data import Faces, OnBad
+from agr.datasets.table import Sieve, is_blank, join
+from agr.errors import DatasetError
+
+STRUCTS = ("imdb", "wiki")
+NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
+GENDERS = {0.0: "female", 1.0: "male"}  # by code
+YEAR_ONE = 367  # Matlab's serial number of 1 January of the year 1
+LAST_DAY = 3_652_425  # and of 31 December 9999
+
+# What scipy raises over a damaged file, and over version 7.3, which it does not read.
+_DAMAGE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, zlib.error)
+
+Numbers = npt.NDArray[np.float64]
+
+
+def read(
+    mat: str | os.PathLike[str],
+    root: str | os.PathLike[str] | None = None,
+    *,
+    min_age: float = 9,
+    max_age: float = 99,
+    min_face_score: float = 1.0,
+    check_images: bool = True,
+    on_bad: OnBad = "skip",
+) -> Faces:
+    """Read ``imdb.mat`` or ``wiki.mat``.
+
+    The age is the number of whole years between the birth date and 1 July of the year in which
+    the picture was taken, since its day is not known. Race is not labelled.
+
+    Parameters
+    ----------
+    mat : path
+        Matlab file with the struct ``imdb`` or ``wiki``.
+    root : path, optional
+        Folder that ``full_path`` is relative to; default: the file's folder.
+    min_age, max_age : float
+        Ages in years that are kept, both ends included.
+    min_face_score : float, default=1.0
+        The face detector's score must be above this.
+    check_images : bool, default=True
+        Decode every picture once, and keep its hash; False does not look at the pictures.
+    on_bad : {"skip", "raise"}, default="skip"
+        Impossible birth dates, unknown genders and unreadable pictures are left out and named in
+        ``report``, or raise. What the thresholds and a second face leave out never raises.
+
+    Returns
+    -------
+    Faces
+        In the file's order, with ``report``; ``source`` is "imdb" or "wiki".
+
+    Raises
+    ------
+    DatasetError
+        The file cannot be read, a field is lacking, no entry is good, or ``on_bad="raise"`` and
+        some are bad.
+    ParameterError
+        ``on_bad`` is neither.
+    """
+    name, places, fields = _load(Path(mat))
+    ages = ages_at_mid_year(fields["dob"], fields["photo_taken"])
+    genders = [GENDERS.get(code) for code in fields["gender"]]
+    sieve = Sieve([place or f"entry {i}" for i, place in enumerate(places)], on_bad)
+    sieve.drop("impossible birth date", np.isnan(ages))
+    sieve.drop("unknown gender", is_blank(genders))
+    sieve.drop("no face or a low face score", ~(fields["face_score"] > min_face_score), wanted=True)
+    sieve.drop("second face", ~np.isnan(fields["second_face_score"]), wanted=True)
+    sieve.drop("age outside range", ~((ages >= min_age) & (ages <= max_age)), wanted=True)
+    sieve.drop("no path", is_blank(places))
+    return sieve.faces(
+        {
+            "path": join(Path(mat).parent if root is None else root, places),
+            "age": ages,
+            "gender": genders,
+            "source": name,
+        },
+        check_images=check_images,
+    )
+
+
+def ages_at_mid_year(dob: Numbers, photo_taken: Numbers) -> Numbers:
+    """Count the whole years from a birth date to 1 July of the picture's year.
+
+    Parameters
+    ----------
+    dob : array of shape (n,)
+        Matlab serial dates: 1 is 1 January of the year 0.
+    photo_taken : array of shape (n,)
+        Years.
+
+    Returns
+    -------
+    array of shape (n,)
+        Years; NaN where the birth date is none, or lies after the picture.
+
+    Examples
+    --------
+    >>> ages_at_mid_year(np.array([730486.0]), np.array([2030.0]))  # born on 1 January 2000
+    array([30.])
+    """
+    possible = (dob >= YEAR_ONE) & (dob <= LAST_DAY) & np.isfinite(photo_taken)
+    days = np.floor(np.where(possible, dob, YEAR_ONE)).astype(np.int64) - YEAR_ONE
+    born = np.datetime64("0001-01-01") + days.astype("timedelta64[D]")
+    year = born.astype("datetime64[Y]")
+    july = (year.astype("datetime64[M]") + np.timedelta64(6, "M")).astype("datetime64[D]")
+    ages = photo_taken - (year.astype(np.int64) + 1970) - (born > july)
+    return np.where(possible & (ages >= 0), ages, np.nan)
+
+
+def _load(path: Path) -> tuple[str, list[str | None], dict[str, Numbers]]:
+    """Give the struct's name, the pictures' paths and the numeric fields."""
+    name, struct = _load_struct(path)
+    lacking = sorted({"full_path", *NUMBERS} - set(struct.dtype.names or ()))
+    if lacking:
+        raise DatasetError(
+            f"{path}: the struct {name!r} lacks {', '.join(lacking)}; expected the file "
+            f"{name}.mat as IMDB-WIKI's authors publish it."
+        )
+    record = np.atleast_1d(struct)[0]
+    # A blank path comes as an empty array instead of a string.
+    cells = np.atleast_1d(record["full_path"])
+    places = [str(cell) if isinstance(cell, str) and cell else None for cell in cells]
+    try:
+        fields = {f: np.atleast_1d(np.asarray(record[f], dtype=float)) for f in NUMBERS}
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path}: a field of {name!r} is no number: {error}.") from error
+    sizes = {"full_path": len(places), **{f: values.size for f, values in fields.items()}}
+    if len(set(sizes.values())) > 1:
+        raise DatasetError(f"{path}: the fields of {name!r} differ in length: {sizes}.")
+    return name, places, fields
+
+
+def _load_struct(path: Path) -> tuple[str, npt.NDArray[Any]]:
+    from scipy.io import loadmat, whosmat
+    from scipy.io.matlab import MatReadError
+
+    if not path.is_file():
+        raise DatasetError(f"{path} does not exist or is no file; check the path.")
+    try:
+        contents = loadmat(path, appendmat=False, squeeze_me=True, variable_names=list(STRUCTS))
+        names = [name for name, _, _ in whosmat(path, appendmat=False)]
+    except (*_DAMAGE, MatReadError) as error:
+        raise DatasetError(
+            f"{path} cannot be read as a Matlab file of version 5 to 7.2: {error}."
+        ) from error
+    for name in STRUCTS:
+        if name in contents and getattr(contents[name], "dtype", np.dtype(int)).names:
+            return name, contents[name]
+    raise DatasetError(
+        f"{path} holds {', '.join(names) or 'nothing'}; expected the struct 'imdb' or 'wiki'."
+    )

@@ -1,0 +1,66 @@
+"""Every error that agr raises on purpose.
+
+```
+AgrError
+  ImageError(ValueError)         a picture that cannot be read or has the wrong shape or dtype
+  LabelError(ValueError)         unknown labels, a length that differs, a class missing from y
+  ParameterError(ValueError)     a parameter that is off; found in fit
+  DatasetError(ValueError)       a folder, file name or column that is off
+  ArtifactError(ValueError)      a saved model that is damaged, too new or made for another task
+  MissingExtraError(ImportError) an optional package is not installed
+```
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class AgrError(Exception):
+    """Base of all errors that agr raises on purpose."""
+
+
+class ImageError(AgrError, ValueError):
+    """A picture cannot be read, or its shape or dtype is wrong."""
+
+
+class LabelError(AgrError, ValueError):
+    """Labels are unknown, missing, or differ in number from the pictures."""
+
+
+class ParameterError(AgrError, ValueError):
+    """A parameter has a value that cannot work."""
+
+
+class DatasetError(AgrError, ValueError):
+    """A data set's folder, file name or column is not as expected."""
+
+
+class ArtifactError(AgrError, ValueError):
+    """A saved model is damaged, too new, or made for another task."""
+
+
+class MissingExtraError(AgrError, ImportError):
+    """An optional package is needed; the message holds the command that installs it."""
+
+
+def choice(name: str, value: object, choices: Iterable[object]) -> str:
+    """Say that ``value`` is none of the ``choices``, and name the nearest.
+
+    Parameters
+    ----------
+    name : str
+        Parameter's name.
+    value : object
+        What came.
+    choices : iterable
+        What is allowed.
+
+    Returns
+    -------
+    str
+        The sentence for an error.
+    """
+    allowed = list(choices)
+    near = get_close_matches(str(value), [str(c) for c in allowed], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{hint}"

@@ -1,0 +1,70 @@
+"""The gender estimator."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.classifier import FaceClassifier
+from agr.gender.balance import sample_weight
+from agr.gender.labels import LABELS
+
+
+class GenderEstimator(FaceClassifier):
+    """Learns labelled gender from pictures of faces.
+
+    Parameters
+    ----------
+    network : str, default="face_resnet"
+        A name in `agr.core.backbones.BACKBONES`.
+    weights : str or None, default="auto"
+        Starting weights: ``"auto"`` for the packaged ones where the network has some, a path of a
+        file from ``scripts/convert_face_resnet.py``, or None for random ones.
+    image_size : int, optional
+        Side in pixels; default: the network's native size.
+    dropout : float, default=0.2
+        Share of the features dropped while training.
+    label_smoothing : float, default=0.05
+        Share of each label's weight that is spread over all labels.
+    epochs, batch_size : int, default=12, 64
+        Length of the training, and pictures per step.
+    learning_rate, weight_decay : float, default=1e-3, 0.02
+        Of AdamW.
+    schedule : {"cosine", "plateau", "constant"}, default="cosine"
+        How the learning rate falls.
+    warmup : float, default=0.1
+        Share of the cosine schedule in which the learning rate rises.
+    patience : int, optional
+        Epochs without a better validation loss after which training stops; default: never.
+    augmentation : {"none", "light", "medium", "strong"}, Augmentation, dict or None
+        Random changes to training pictures, default="light".
+    balance : {"weights"} or None, default=None
+        Whether every label counts the same in training.
+    random_state : int or None, default=0
+        Seed of weights, order and augmentation.
+
+    Attributes
+    ----------
+    classes_ : array of str
+        Labels, in the order of the probabilities.
+    model_ : keras.Model
+        Takes uint8 pictures of ``image_size_`` pixels.
+    image_size_ : int
+        Side in pixels.
+    history_ : list of dict
+        Loss, metrics, learning rate and seconds of each epoch.
+    calibration_ : dict
+        The temperature (Guo et al., ICML 2017) that is built into ``model_``.
+
+    Examples
+    --------
+    >>> from agr.gender import GenderEstimator
+    >>> GenderEstimator(epochs=3).get_params()["epochs"]
+    3
+    """
+
+    task = "gender"
+    labels = LABELS
+
+    def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.ones(len(y)) if self.balance is None else sample_weight(y)

@@ -1,0 +1,3 @@
+"""Words for perceived gender, in the order of every probability column."""
+
+LABELS = ("female", "male")

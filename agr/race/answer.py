@@ -1,0 +1,28 @@
+"""From the race network's output to a result's fields."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.answers import classification_answer
+
+
+def answer(
+    outputs: npt.NDArray[np.floating[Any]], manifest: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Give ``race`` and ``race_probabilities`` of each picture.
+
+    Parameters
+    ----------
+    outputs : array of shape (n, k)
+        Probabilities.
+    manifest : dict
+        The saved model's ``agr.json``.
+
+    Returns
+    -------
+    list of dict
+        Fields of each result.
+    """
+    return classification_answer("race", outputs, manifest["meaning"]["labels"])

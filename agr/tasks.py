@@ -1,0 +1,7 @@
+"""The one list of tasks."""
+
+TASKS = {
+    "age": "agr.age:AgeEstimator",
+    "gender": "agr.gender:GenderEstimator",
+    "race": "agr.race:RaceEstimator",
+}

@@ -1,0 +1,213 @@
+"""A whole training or evaluation from a data set on disk, as the command line offers it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from agr.core.data import Faces, Split
+from agr.core.groups import Report
+from agr.datasets import read_any
+from agr.errors import ParameterError, choice
+from agr.tasks import TASKS
+
+AGE_GROUPS = (0, 3, 13, 21, 41, 61)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: data, split, recipe and parameters; see ``agr train --help``."""
+
+    task: str
+    data: Path
+    output: Path
+    recipe: str | None
+    parameters: dict[str, Any]
+    min_age: float
+    validation: float
+    test: float
+    split: Path | None
+    seed: int
+    checkpoint: Path | None
+    tensorboard: Path | None
+
+
+def train_run(run: Run, say: Callable[[str], None]) -> Report:
+    """Read, split, train, score and save.
+
+    Parameters
+    ----------
+    run : Run
+        What to do.
+    say : callable
+        Takes a line about the progress.
+
+    Returns
+    -------
+    Report
+        Scores on the test part.
+    """
+    estimator = _estimator(run)
+    faces = read_any(run.data)
+    if faces.report is not None:
+        say(str(faces.report))
+    if run.min_age:
+        faces = faces.at_least(run.min_age)
+    parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
+    train = parts.train.merge_duplicates()
+    say(
+        f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "
+        f"{len(parts.validation)} to choose the best epoch, {len(parts.test)} for the scores"
+    )
+    X, y = train.labelled(run.task)
+    estimator.fit(
+        X,
+        y,
+        validation_data=parts.validation.labelled(run.task),
+        checkpoint_dir=run.checkpoint,
+        callbacks=_callbacks(estimator, run, say),
+    )
+    report = evaluate_faces(estimator, parts.test)
+    notes = {
+        "data": run.data.name,
+        "pictures": f"{len(y)} train, {len(parts.validation)} validation, {len(parts.test)} test",
+        "split": run.split.name if run.split else f"seed {run.seed}",
+        **{f"test {k}": round(v, 4) for k, v in report.overall.items()},
+    }
+    estimator.save(run.output, notes=notes)
+    say(f"saved to {run.output}")
+    return report
+
+
+def evaluate_run(
+    task: str,
+    data: Path,
+    model: Path | None,
+    part: str,
+    *,
+    validation: float,
+    test: float,
+    split: Path | None,
+    seed: int,
+) -> tuple[Report, str]:
+    """Read, split and score.
+
+    Parameters
+    ----------
+    task : str
+        Task of the model.
+    data : Path
+        Labelled pictures.
+    model : Path or None
+        Saved model; None for the one in agr.
+    part : {"all", "train", "validation", "test"}
+        What to score.
+    validation, test, split, seed
+        The split, as in training.
+
+    Returns
+    -------
+    report : Report
+        By gender, race and age group.
+    dropped : str
+        What was left out of the data; empty if nothing was.
+    """
+    kind = estimator_class(task)
+    estimator = kind.from_pretrained() if model is None else kind.load(model)
+    faces = read_any(data)
+    dropped = str(faces.report) if faces.report and faces.report.n_dropped else ""
+    if part != "all":
+        faces = getattr(_split(faces, split, data, validation, test, seed), part)
+    return evaluate_faces(estimator, faces), dropped
+
+
+def evaluate_faces(estimator: Any, faces: Faces) -> Report:
+    """Score an estimator on labelled faces, by gender, race and age group.
+
+    Parameters
+    ----------
+    estimator : ImageEstimator
+        Fitted.
+    faces : Faces
+        Pictures without this task's label are left out.
+
+    Returns
+    -------
+    Report
+        Groups named ``column=value``.
+    """
+    labelled = faces.take(faces.table[estimator.task].notna().to_numpy())
+    return estimator.evaluate(  # type: ignore[no-any-return]
+        *labelled.labelled(estimator.task), groups=groups_of(labelled)
+    )
+
+
+def groups_of(faces: Faces) -> pd.DataFrame:
+    """Name each picture's gender, race and age group.
+
+    Parameters
+    ----------
+    faces : Faces
+        Labelled pictures.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``gender``, ``race`` and ``age``; "unknown" where the label is missing.
+    """
+    names = [
+        *(f"{a:03d}-{b - 1:03d}" for a, b in zip(AGE_GROUPS, AGE_GROUPS[1:], strict=False)),
+        f"{AGE_GROUPS[-1]:03d}+",
+    ]
+    age = pd.cut(faces.table["age"], [*AGE_GROUPS, float("inf")], right=False, labels=names)
+    return pd.DataFrame(
+        {
+            "gender": faces.table["gender"].fillna("unknown"),
+            "race": faces.table["race"].fillna("unknown"),
+            "age": age.astype(object).fillna("unknown"),
+        }
+    )
+
+
+def estimator_class(task: str) -> Any:
+    """Find the estimator of a task, for example "age" gives `AgeEstimator`."""
+    module, name = TASKS[task].split(":")
+    return getattr(import_module(module), name)
+
+
+def _estimator(run: Run) -> Any:
+    recipes = import_module(f"agr.{run.task}.recipes").RECIPES
+    if run.recipe is not None and run.recipe not in recipes:
+        raise ParameterError(choice("recipe", run.recipe, recipes))
+    settings = recipes[run.recipe] if run.recipe else {}
+    return estimator_class(run.task)(**{**settings, **run.parameters, "random_state": run.seed})
+
+
+def _split(
+    faces: Faces,
+    published: Path | None,
+    data: Path,
+    validation: float,
+    test: float,
+    seed: int,
+) -> Split:
+    if published is None:
+        return faces.split(validation=validation, test=test, random_state=seed)
+    return Split.read_csv(published, data if data.is_dir() else os.path.dirname(data))
+
+
+def _callbacks(estimator: Any, run: Run, say: Callable[[str], None]) -> list[Any]:
+    import keras
+
+    def line(epoch: int, logs: dict[str, float]) -> None:
+        scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
+        say(f"epoch {epoch + 1}/{estimator.epochs}  {scores}")
+
+    callbacks: list[Any] = [keras.callbacks.LambdaCallback(on_epoch_end=line)]
+    if run.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(str(run.tensorboard)))
+    return callbacks

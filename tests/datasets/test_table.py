@@ -1,0 +1,261 @@
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agr.datasets import table
+from agr.errors import DatasetError, MissingExtraError, ParameterError
+from agr.gender.labels import LABELS as GENDERS
+from agr.race.labels import LABELS as RACES
+
+
+def read(columns, **options):
+    return table.read(pd.DataFrame(columns), check_images=False, **options)
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Give a function that writes lines as a csv file."""
+
+    def write(*lines, encoding="utf-8"):
+        path = tmp_path / "mine.csv"
+        path.write_text("\n".join(lines) + "\n", encoding=encoding)
+        return path
+
+    return write
+
+
+class TestSources:
+    def test_csv(self, draw, csv):
+        root = draw("a.png", "sub/b.png")
+        path = csv("path,age,gender,race", "a.png,20,female,asian", "sub/b.png,30.5,male,white")
+        faces = table.read(path)
+        assert faces.paths == [str(root / "a.png"), str(root / "sub/b.png")]
+        assert faces.table["age"].tolist() == [20, 30.5]
+        assert faces.table["gender"].tolist() == ["female", "male"]
+        assert faces.table["race"].tolist() == ["asian", "white"]
+        assert faces.table["source"].tolist() == ["mine", "mine"]
+        assert faces.table["hash"].str.len().tolist() == [64, 64]
+        assert faces.report.n_found == 2
+
+    def test_csv_with_byte_order_mark(self, csv):
+        path = csv("path,age", "a.png,20", encoding="utf-8-sig")
+        assert len(table.read(str(path), check_images=False)) == 1
+
+    def test_frame(self):
+        frame = pd.DataFrame({"path": ["a", "b"], "age": [1, 2]}, index=[5, 2])
+        before = frame.copy()
+        faces = table.read(frame, check_images=False)
+        assert faces.paths == ["a", "b"]
+        assert faces.table["source"].tolist() == ["table", "table"]
+        pd.testing.assert_frame_equal(frame, before)
+
+    @pytest.mark.parametrize("ending", ["parquet", "pq"])
+    def test_parquet(self, tmp_path, ending):
+        pytest.importorskip("pyarrow")
+        path = tmp_path / f"mine.{ending}"
+        pd.DataFrame({"path": ["a"], "age": [7], "gender": ["male"]}).to_parquet(path)
+        faces = table.read(path, check_images=False)
+        assert faces.paths == [str(tmp_path / "a")]
+        assert faces.table["age"].tolist() == [7]
+        assert faces.table["source"].tolist() == ["mine"]
+
+    def test_broken_parquet(self, tmp_path):
+        pytest.importorskip("pyarrow")
+        (tmp_path / "mine.parquet").write_text("?")
+        with pytest.raises(DatasetError, match="cannot be read as a parquet file"):
+            table.read(tmp_path / "mine.parquet")
+
+    def test_parquet_without_pyarrow(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        with pytest.raises(MissingExtraError, match=r'pip install "agr\[parquet\]"'):
+            table.read(tmp_path / "mine.parquet")
+
+    @pytest.mark.parametrize("source", [None, 3, {"path": ["a"]}], ids=["none", "int", "dict"])
+    def test_other_types(self, source):
+        with pytest.raises(DatasetError, match="or a DataFrame, got .*" + type(source).__name__):
+            table.read(source)
+
+    def test_missing_file(self, tmp_path):
+        with pytest.raises(DatasetError, match="no.csv does not exist"):
+            table.read(tmp_path / "no.csv")
+
+    def test_addresses_are_not_fetched(self):
+        with pytest.raises(DatasetError, match="does not exist"):
+            table.read("http://localhost:9/faces.csv")
+
+    @pytest.mark.parametrize("long", ["one", "all"])
+    def test_longer_rows_are_refused(self, csv, long):
+        # pandas would make the first column an index and shift the others under wrong names.
+        path = csv("path,age", "a,1" if long == "one" else "a,1,2", "b,2,3")
+        with pytest.raises(DatasetError, match="cannot be read as a csv file"):
+            table.read(path, check_images=False)
+
+
+class TestColumns:
+    def test_own_names(self):
+        columns = {"file": ["a"], "years": [5], "sex": ["male"], "ethnicity": ["black"], "x": [1]}
+        faces = read(columns, path="file", age="years", gender="sex", race="ethnicity")
+        row = faces.table.iloc[0]
+        assert row[["path", "age", "gender", "race"]].tolist() == ["a", 5, "male", "black"]
+
+    @pytest.mark.parametrize("label", ["age", "gender", "race"])
+    def test_one_label_is_enough(self, label):
+        values = {"age": 5, "gender": "male", "race": "other"}
+        row = read({"path": ["a"], label: [values[label]]}).table.iloc[0]
+        assert row[label] == values[label]
+        assert row[[other for other in values if other != label]].isna().all()
+
+    def test_none_leaves_a_column_out(self):
+        faces = read({"path": ["a"], "age": [5], "gender": ["?"]}, gender=None)
+        assert faces.table["gender"].tolist() == [None]
+
+    def test_no_path_column(self):
+        with pytest.raises(
+            DatasetError, match=r"column path must.*got 'path'. Did you mean 'paths'.*Pass path="
+        ):
+            read({"paths": ["a"], "age": [5]})
+
+    def test_chosen_column_is_lacking(self):
+        with pytest.raises(DatasetError, match="column gender .*Did you mean 'sex '.*Pass gender="):
+            read({"path": ["a"], "age": [5], "sex ": ["male"]}, gender="sex")
+
+    @pytest.mark.parametrize("name", ["Age", "AGE"])
+    def test_default_column_in_other_case_is_not_overlooked(self, name):
+        with pytest.raises(DatasetError, match=f"column age must be one of .*{name}.*Pass age="):
+            read({"path": ["a"], "gender": ["male"], name: [5]})
+        assert read({"path": ["a"], name: [5]}, age=name).table["age"].tolist() == [5]
+
+    def test_no_label_column(self):
+        with pytest.raises(DatasetError, match="at least one column of labels .*has 'path', 'x'"):
+            read({"path": ["a"], "x": [1]})
+
+    def test_column_twice(self):
+        frame = pd.DataFrame([["a", 1, 2]], columns=["path", "age", "age"])
+        with pytest.raises(DatasetError, match="2 columns called 'age'"):
+            table.read(frame)
+
+
+class TestLabels:
+    @pytest.mark.parametrize("word", [w for g in GENDERS for w in (g, g.upper(), f" {g.title()} ")])
+    def test_genders(self, word):
+        assert read({"path": ["a"], "gender": [word]}).table["gender"][0] == word.strip().lower()
+
+    @pytest.mark.parametrize("word", [w for r in RACES for w in (r, r.upper(), f" {r.title()} ")])
+    def test_races(self, word):
+        assert read({"path": ["a"], "race": [word]}).table["race"][0] == word.strip().lower()
+
+    @pytest.mark.parametrize("word", ["m", "f", "man", "woman", "0", 1, "mal", "asian", "nan "])
+    def test_words_are_not_guessed(self, word):
+        faces = read({"path": ["bad", "good"], "gender": [word, "male"]})
+        assert faces.paths == ["good"]
+        assert faces.report.dropped["unknown gender"] == ("bad",)
+
+    def test_unknown_race(self):
+        faces = read({"path": ["bad", "good"], "race": ["caucasian", "white"]})
+        assert faces.paths == ["good"]
+        assert faces.report.dropped["unknown race"] == ("bad",)
+
+    @pytest.mark.parametrize(
+        "blank", [None, np.nan, pd.NA, "", "   "], ids=["none", "nan", "na", "empty", "spaces"]
+    )
+    def test_blank_cells_are_missing_labels(self, blank):
+        columns = {"path": ["a"], "age": [blank], "gender": [blank], "race": [blank]}
+        faces = read(columns)
+        assert faces.table[["age", "gender", "race"]].isna().all(axis=None)
+        assert faces.report.n_dropped == 0
+
+    def test_blank_cells_in_csv(self, csv):
+        faces = table.read(csv("path,age,gender", "a,,male", "b,3,"), check_images=False)
+        np.testing.assert_array_equal(faces.table["age"], [np.nan, 3])
+        assert faces.table["gender"].tolist() == ["male", None]
+
+    @pytest.mark.parametrize("age", [0, 120, 45.5, "30", " 7 ", np.int8(4)], ids=repr)
+    def test_ages(self, age):
+        assert read({"path": ["a"], "age": [age]}).table["age"].tolist() == [float(age)]
+
+    @pytest.mark.parametrize(
+        "age", [-1, -0.5, 120.5, 1900, float("inf"), "old", "20-29", "25,5", True], ids=repr
+    )
+    def test_impossible_ages(self, age):
+        frame = pd.DataFrame({"path": ["bad", "good"], "age": pd.Series([age, 5], dtype=object)})
+        faces = table.read(frame, check_images=False)
+        assert faces.paths == ["good"]
+        assert faces.table["age"].tolist() == [5]
+        assert faces.report.dropped["impossible age"] == ("bad",)
+
+    @pytest.mark.parametrize("kind", ["category", "string", "object"])
+    def test_kinds_of_column(self, kind):
+        columns = {"path": ["a", "b"], "age": ["5", "6"], "gender": ["male", None]}
+        faces = table.read(pd.DataFrame(columns).astype(kind), check_images=False)
+        assert faces.table["age"].tolist() == [5, 6]
+        assert faces.table["gender"].tolist() == ["male", None]
+
+    def test_whole_number_column_with_gaps(self):
+        ages = pd.array([5, None], dtype="Int64")
+        np.testing.assert_array_equal(
+            read({"path": ["a", "b"], "age": ages}).table["age"], [5, np.nan]
+        )
+
+    def test_each_row_is_counted_once(self):
+        columns = {"path": ["a", "b", "c"], "age": [-1, 5, 6], "gender": ["x", "y", "male"]}
+        report = read(columns).report
+        assert report.dropped["impossible age"] == ("a",)
+        assert report.dropped["unknown gender"] == ("b",)
+        assert str(report).startswith("1 of 3 entries kept")
+
+
+class TestPictures:
+    def test_root(self, draw, csv):
+        root = draw("in/a.png")
+        path = csv("path,age", "a.png,3")
+        assert table.read(path, root=root / "in").paths == [str(root / "in/a.png")]
+
+    def test_absolute_paths_are_kept(self, draw):
+        root = draw("a.png")
+        frame = pd.DataFrame({"path": [root / "a.png"], "age": [3]})
+        assert table.read(frame, root=root / "elsewhere").paths == [str(root / "a.png")]
+
+    def test_missing_and_broken_ones(self, draw):
+        root = draw("a.png", "c.png")
+        (root / "b.png").write_text("?")
+        names = ["a.png", "b.png", "gone.png", "c.png"]
+        frame = pd.DataFrame({"path": names, "age": [1, 2, 3, 4]})
+        faces = table.read(frame, root=root)
+        assert faces.table["age"].tolist() == [1, 4]
+        dropped = faces.report.dropped["missing or unreadable picture"]
+        assert dropped == ("b.png", "gone.png")
+        again = table.read(frame.iloc[[0, 3]], root=root)
+        assert faces.table["hash"].tolist() == again.table["hash"].tolist()
+        assert faces.table["hash"].nunique() == 2
+
+    def test_blank_path(self):
+        faces = read({"path": ["a", None, " "], "age": [1, 2, 3]})
+        assert faces.paths == ["a"]
+        assert faces.report.dropped["no path"] == ("row 1", "row 2")
+
+    def test_name(self):
+        faces = read({"path": ["a"], "age": [1]}, name="passports")
+        assert faces.table["source"].tolist() == ["passports"]
+
+
+class TestStrict:
+    def test_bad_rows_raise_once(self):
+        columns = {"path": ["a", "b", "c"], "age": [-1, 5, 6], "gender": ["male", "m", "male"]}
+        with pytest.raises(
+            DatasetError,
+            match="(?s)1 of 3.*age: a.*gender: b.*one of 'female', 'male'; got 'm'.*on_bad=",
+        ):
+            read(columns, on_bad="raise")
+
+    def test_clean_table(self):
+        assert len(read({"path": ["a"], "age": [None]}, on_bad="raise")) == 1
+
+    def test_unknown_word(self):
+        with pytest.raises(ParameterError, match="on_bad must be one of 'skip', 'raise'"):
+            read({"path": ["a"], "age": [1]}, on_bad="rise")
+
+    def test_nothing_good(self):
+        with pytest.raises(DatasetError, match="(?s)No entry is good: 0 of 2.*got 'm'"):
+            read({"path": ["a", "b"], "gender": ["m", "f"]})
