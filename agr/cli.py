@@ -3,13 +3,10 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
-
-from agr.tasks import TASKS
 
 app = typer.Typer(
     name="agr",
@@ -20,10 +17,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Task = StrEnum("Task", {task: task for task in TASKS})
-Format = StrEnum("Format", {f: f for f in ("table", "json", "jsonl", "csv", "parquet")})
-ReportFormat = StrEnum("ReportFormat", {f: f for f in ("table", "json")})
-Part = StrEnum("Part", {p: p for p in ("all", "train", "validation", "test")})
+# Words instead of Enum classes: commands and what they call then share plain str.
+Task = Literal["age", "gender", "race"]
+Format = Literal["table", "json", "jsonl", "csv", "parquet"]
+ReportFormat = Literal["table", "json"]
+Part = Literal["all", "train", "validation", "test"]
 
 TaskArgument = Annotated[Task, typer.Argument(help="What to read from a face.", show_default=False)]
 DataOption = Annotated[
@@ -34,9 +32,7 @@ DataOption = Annotated[
         show_default=False,
     ),
 ]
-OutputModel = Annotated[
-    Path, typer.Option(help="Folder to save the model in.", show_default=False)
-]
+OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 
 
 def _version(wanted: bool) -> None:
@@ -62,13 +58,13 @@ def predict(
         list[Path],
         typer.Argument(help="Pictures of aligned faces, and folders of them.", show_default=False),
     ],
-    form: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = Format.table,
+    form: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = "table",
     output: Annotated[
         Path | None, typer.Option(help="File to write; default: standard output.")
     ] = None,
     tasks: Annotated[
-        list[Task] | None,
-        typer.Option("--task", help="What to read; repeat for several. Default: all."),
+        list[str] | None,
+        typer.Option("--task", help="age, gender or race; repeat for several. Default: all."),
     ] = None,
     age: Annotated[Path | None, typer.Option(help="Your own saved age model.")] = None,
     gender: Annotated[Path | None, typer.Option(help="Your own saved gender model.")] = None,
@@ -87,11 +83,9 @@ def predict(
         images = find_images(paths)
         if not images:
             _fail(f"There are no pictures in {', '.join(map(str, paths))}.")
-        if form is Format.parquet and output is None:
+        if form == "parquet" and output is None:
             _fail("Parquet is no text: name a file with --output.")
-        predictor = Predictor(
-            None if not tasks else [t.value for t in tasks], age=age, gender=gender, race=race
-        )
+        predictor = Predictor(tasks or None, age=age, gender=gender, race=race)
         failed = 0
 
         def rows() -> Iterator[dict[str, Any]]:
@@ -103,7 +97,7 @@ def predict(
 
         target = nullcontext(sys.stdout.buffer) if output is None else _replacing(output)
         with target as stream:
-            write_rows(rows(), form.value, stream)
+            write_rows(rows(), form, stream)
     if failed:
         typer.echo(f"{failed} of {len(images)} pictures could not be read.", err=True)
         raise typer.Exit(1)
@@ -124,9 +118,7 @@ def train(
     augmentation: Annotated[
         str | None, typer.Option(help="Random changes: none, light, medium or strong.")
     ] = None,
-    balance: Annotated[
-        str | None, typer.Option(help="'weights': rare labels count more.")
-    ] = None,
+    balance: Annotated[str | None, typer.Option(help="'weights': rare labels count more.")] = None,
     min_age: Annotated[float, typer.Option(help="Leave out younger people.")] = 0,
     validation: Annotated[float, typer.Option(help="Share that chooses the best epoch.")] = 0.08,
     test: Annotated[float, typer.Option(help="Share kept apart for the scores.")] = 0.16,
@@ -153,7 +145,7 @@ def train(
             "balance": balance,
         }
         run = Run(
-            task=task.value,
+            task=task,
             data=data,
             output=output,
             recipe=recipe,
@@ -179,14 +171,14 @@ def evaluate(
     ] = None,
     part: Annotated[
         Part, typer.Option(help="Score all pictures, or one part of the split.")
-    ] = Part.all,
+    ] = "all",
     validation: Annotated[float, typer.Option(help="As in train.")] = 0.08,
     test: Annotated[float, typer.Option(help="As in train.")] = 0.16,
     split: Annotated[Path | None, typer.Option(help="CSV of a published split.")] = None,
     seed: Annotated[int, typer.Option(help="As in train.")] = 0,
     form: Annotated[
         ReportFormat, typer.Option("--format", help="How to write the scores.")
-    ] = ReportFormat.table,
+    ] = "table",
 ) -> None:
     """Score a saved model, overall and by gender, race and age group."""
     with _errors():
@@ -194,11 +186,19 @@ def evaluate(
 
         from agr.training_run import evaluate_run
 
-        parts = {"validation": validation, "test": test, "split": split, "seed": seed}
-        report, dropped = evaluate_run(task.value, data, model, part.value, **parts)
+        report, dropped = evaluate_run(
+            task,
+            data,
+            model,
+            part,
+            validation=validation,
+            test=test,
+            split=split,
+            seed=seed,
+        )
         if dropped:
             typer.echo(dropped, err=True)
-        if form is ReportFormat.json:
+        if form == "json":
             typer.echo(json.dumps(report.to_dict(), indent=1))
         else:
             typer.echo(_report_text(report), nl=False)

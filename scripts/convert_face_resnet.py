@@ -55,17 +55,25 @@ def convolution_shapes() -> list[tuple[int, int, int]]:
 
 
 def unpack(tensors: list[np.ndarray]) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
-    """Kernel (h, w, in, out), bias, gamma and beta of each convolution, and the last dense layer."""
+    """Kernel (h, w, in, out), bias, gamma and beta by convolution, and the last dense layer."""
     layers, rest = [], list(tensors)
     for kernel, n_in, n_out in convolution_shapes():
         size = kernel * kernel * n_in * n_out
         weights, affine = rest.pop(0), rest.pop(0)
         if len(weights) != size + n_out or len(affine) != 2 * n_out:
-            raise ValueError(f"expected {size + n_out} and {2 * n_out} values, "
-                             f"got {len(weights)} and {len(affine)}")
+            raise ValueError(
+                f"expected {size + n_out} and {2 * n_out} values, "
+                f"got {len(weights)} and {len(affine)}"
+            )
         filters = weights[:size].reshape(n_out, n_in, kernel, kernel).transpose(2, 3, 1, 0)
-        layers.append({"kernel": filters, "bias": weights[size:],
-                       "gamma": affine[:n_out], "beta": affine[n_out:]})
+        layers.append(
+            {
+                "kernel": filters,
+                "bias": weights[size:],
+                "gamma": affine[:n_out],
+                "beta": affine[n_out:],
+            }
+        )
     (dense,) = rest
     return layers, dense.reshape(256, 128)
 
@@ -90,8 +98,15 @@ def replay(images: np.ndarray, layers: list[dict], dense: np.ndarray) -> np.ndar
             size = max(x.shape[1], y.shape[1])
 
             def grow(t, size=size, filters=filters):  # dlib adds unequal tensors as if zero-padded
-                return tf.pad(t, [[0, 0], [0, size - t.shape[1]], [0, size - t.shape[2]],
-                                  [0, filters - t.shape[3]]])
+                return tf.pad(
+                    t,
+                    [
+                        [0, 0],
+                        [0, size - t.shape[1]],
+                        [0, size - t.shape[2]],
+                        [0, filters - t.shape[3]],
+                    ],
+                )
 
             x = tf.nn.relu(grow(x) + grow(y))
     return (tf.reduce_mean(x, [1, 2]) @ dense).numpy()
@@ -116,8 +131,9 @@ def to_batch_normalization(layers: list[dict], images: np.ndarray) -> dict[str, 
         conv.set_weights([w["kernel"]])
         scale = np.sqrt(1 + EPSILON)
         n = len(w["gamma"])
-        norm.set_weights([w["gamma"] * scale, w["beta"] + w["gamma"] * w["bias"],
-                          np.zeros(n), np.ones(n)])
+        norm.set_weights(
+            [w["gamma"] * scale, w["beta"] + w["gamma"] * w["bias"], np.zeros(n), np.ones(n)]
+        )
     before = model.predict(images[:64], verbose=0)
     taps = keras.Model(inputs, [conv.output for conv in convs])
     total, square, n_seen = [0.0] * len(convs), [0.0] * len(convs), 0
@@ -132,13 +148,21 @@ def to_batch_normalization(layers: list[dict], images: np.ndarray) -> dict[str, 
     for i, (conv, norm, w) in enumerate(zip(convs, norms, layers, strict=True)):
         mean = total[i] / n_seen
         variance = square[i] / n_seen - mean**2
-        norm.set_weights([w["gamma"] * np.sqrt(variance + EPSILON),
-                          w["beta"] + w["gamma"] * (w["bias"] + mean), mean, variance])
+        norm.set_weights(
+            [
+                w["gamma"] * np.sqrt(variance + EPSILON),
+                w["beta"] + w["gamma"] * (w["bias"] + mean),
+                mean,
+                variance,
+            ]
+        )
         for layer in (conv, norm):
             for variable in layer.weights:
                 weights[f"{layer.name}/{variable.name}"] = np.asarray(variable)
     after = model.predict(images[:64], verbose=0)
-    print(f"batch normalization against affine, largest difference {np.abs(before - after).max():.2g}")
+    print(
+        f"batch normalization against affine, largest difference {np.abs(before - after).max():.2g}"
+    )
     return weights
 
 

@@ -47,6 +47,7 @@ class Pictures(CalibrationDataReader):
         self._batches = iter(np.array_split(images, max(1, len(images) // 64)))
 
     def get_next(self) -> dict[str, np.ndarray] | None:
+        """Give the next batch, or None at the end."""
         batch = next(self._batches, None)
         return None if batch is None else {"image": batch}
 

@@ -30,7 +30,7 @@ def years(
     """
     values = np.asarray(outputs, dtype=float)
     if meaning["head"] == "regression":
-        return np.clip(values[:, 0], *AGE_RANGE)
+        return np.asarray(np.clip(values[:, 0], *AGE_RANGE))
     return np.asarray(values @ np.asarray(meaning["centers"]))
 
 

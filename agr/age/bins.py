@@ -30,7 +30,8 @@ def make_edges(bins: str | Sequence[float], ages: npt.ArrayLike) -> Floats:
     end = AGE_RANGE[1] + 1
     if isinstance(bins, str):
         if bins == "balanced":
-            cuts = np.quantile(ages, np.linspace(0, 1, BALANCED_BINS + 1)[1:-1])
+            shares = np.linspace(0, 1, BALANCED_BINS + 1)[1:-1]
+            cuts = np.quantile(np.asarray(ages, dtype=float), shares)
             starts = np.unique(np.concatenate([[AGE_RANGE[0]], np.ceil(cuts)]))
         elif bins in NAMED_BINS:
             starts = np.asarray(NAMED_BINS[bins])
@@ -50,7 +51,7 @@ def make_edges(bins: str | Sequence[float], ages: npt.ArrayLike) -> Floats:
 
 
 def find_bins(ages: npt.ArrayLike, edges: Floats) -> npt.NDArray[np.intp]:
-    """Number the bin of each age.
+    """Find the bin of each age.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def soft_targets(ages: npt.ArrayLike, edges: Floats, sd: float) -> npt.NDArray[n
     # An age of k whole years stands for the middle of its year.
     z = (edges[None, :] - (np.asarray(ages, dtype=float)[:, None] + 0.5)) / sd
     share = np.diff(ndtr(z), axis=1)
-    return (share / share.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(share / share.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def bin_centers(ages: npt.ArrayLike, edges: Floats) -> Floats:
@@ -123,4 +124,3 @@ def bin_centers(ages: npt.ArrayLike, edges: Floats) -> Floats:
     sums = np.bincount(own, weights=np.asarray(ages, dtype=float), minlength=n_bins)
     middles = (edges[:-1] + edges[1:] - 1) / 2
     return np.asarray(np.where(counts > 0, sums / np.maximum(counts, 1), middles))
-

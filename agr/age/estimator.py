@@ -145,7 +145,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         """
         return years(self._outputs(X), self._meaning())
 
-    @available_if(_has_bins)
+    @available_if(_has_bins)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
         """Give the probability of each bin.
 
@@ -220,6 +220,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         return {"margin": min(margin, float(AGE_RANGE[1]))}
 
     def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
+        """Score what a network put out: years, coverage of the intervals, and bins."""
         meaning = self._meaning()
         scores = regression_metrics(y, years(outputs, meaning))
         margin = self.calibration_["margin"]

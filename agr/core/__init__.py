@@ -1,0 +1,1 @@
+"""What the three tasks share; knows none of them."""

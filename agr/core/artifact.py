@@ -37,8 +37,10 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
         Folder to write the files to.
     """
     target = Path(folder)
-    if target.exists() and not (target / MANIFEST).exists() and (
-        not target.is_dir() or any(target.iterdir())
+    if (
+        target.exists()
+        and not (target / MANIFEST).exists()
+        and (not target.is_dir() or any(target.iterdir()))
     ):
         raise ArtifactError(
             f"{target} exists and holds no saved model; choose a new folder, nothing was changed."
@@ -145,7 +147,9 @@ def checked_file(folder: str | os.PathLike[str], manifest: Manifest, name: str) 
     return path
 
 
-def rewrite(folder: Path, output: Path, change: Callable[[Path, Manifest], None], task: str) -> None:
+def rewrite(
+    folder: Path, output: Path, change: Callable[[Path, Manifest], None], task: str
+) -> None:
     """Copy a saved model, let ``change`` alter files and manifest, and seal it anew."""
     manifest = read_manifest(folder, task)
     with writing(output) as part:

@@ -37,7 +37,9 @@ def fit_temperature(probabilities: npt.ArrayLike, columns: npt.ArrayLike) -> flo
     return float(min(TEMPERATURES, key=loss))
 
 
-def distribution_interval(probabilities: npt.ArrayLike, edges: npt.ArrayLike, coverage: float) -> Floats:
+def distribution_interval(
+    probabilities: npt.ArrayLike, edges: npt.ArrayLike, coverage: float
+) -> Floats:
     """Cut equal tails off a distribution over bins.
 
     Parameters

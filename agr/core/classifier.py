@@ -74,7 +74,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         array of shape (n,)
             Label words.
         """
-        return np.asarray(self.labels)[self.predict_proba(X).argmax(axis=1)]
+        return np.asarray(np.asarray(self.labels)[self.predict_proba(X).argmax(axis=1)])
 
     def predict_proba(self, X: Any) -> Floats:
         """Give the calibrated probability of each label.
@@ -118,7 +118,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self.classes_ = np.asarray(self.labels)
 
     def _targets(self, y: npt.NDArray[Any]) -> Floats:
-        return (y[:, None] == np.asarray(self.labels)).astype(np.float32)
+        return np.asarray(y[:, None] == np.asarray(self.labels), dtype=np.float32)
 
     def _n_outputs(self) -> int:
         return len(self.labels)
@@ -137,6 +137,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return {"temperature": temperature}
 
     def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
+        """Score what a network put out; see `agr.core.metrics.classification_metrics`."""
         return classification_metrics(y, outputs, self.labels)
 
     def _meaning(self) -> dict[str, Any]:
@@ -144,4 +145,3 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:
         self.classes_ = np.asarray(meaning["labels"])
-

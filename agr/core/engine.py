@@ -65,8 +65,6 @@ class OnnxEngine:
 
 def _open(path: Path, options: Any) -> Any:
     try:
-        return onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own exceptions share no base
         raise ArtifactError(f"{path} cannot be opened by ONNX Runtime: {error}") from error

@@ -369,8 +369,12 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
             ("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0"),
             ("dropout", self.dropout, 0 <= self.dropout < 1, "from 0 to below 1"),
             ("warmup", self.warmup, 0 <= self.warmup < 1, "from 0 to below 1"),
-            ("image_size", self.image_size, self.image_size is None or self.image_size >= 16,
-             "None or at least 16"),
+            (
+                "image_size",
+                self.image_size,
+                self.image_size is None or self.image_size >= 16,
+                "None or at least 16",
+            ),
         )
         for name, value, good, expected in rules:
             if not good:

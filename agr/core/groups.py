@@ -81,7 +81,8 @@ def _members(groups: Any, n: int) -> list[tuple[str, npt.NDArray[np.intp]]]:
     for prefix, values in pairs:
         names = np.asarray(values).astype(str)
         if names.shape != (n,):
-            raise LabelError(f"groups must name a group for each of the {n} pictures, "
-                             f"got shape {names.shape}.")
+            raise LabelError(
+                f"groups must name a group for each of the {n} pictures, got shape {names.shape}."
+            )
         members += [(f"{prefix}{v}", np.flatnonzero(names == v)) for v in np.unique(names)]
     return members

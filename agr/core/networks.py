@@ -1,5 +1,6 @@
 """A whole network: trunk by name, starting weights, head."""
 
+import warnings
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,10 @@ def export_onnx(model: keras.Model, path: Path) -> None:
     size = model.input_shape[1:]
     model(np.zeros((EXPORT_BATCH, *size), dtype=np.uint8))  # keras exports only what was called
     signature = [keras.InputSpec(shape=(None, *size), dtype="uint8", name="image")]
-    model.export(path, format="onnx", verbose=False, input_signature=signature)
+    with warnings.catch_warnings():
+        # tf2onnx, which keras calls, still asks numpy for its old names.
+        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
+        model.export(path, format="onnx", verbose=False, input_signature=signature)
 
 
 def _backbone(network: str) -> Any:

@@ -56,7 +56,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _start(self, epoch: int) -> None:
         self._epoch = epoch
-        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(len(self._store))
+        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(
+            len(self._store)
+        )
 
     def __len__(self) -> int:
         return max(1, len(self._store) // self._recipe.batch_size)
@@ -77,6 +79,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return images, self._targets[rows], self._weights[rows]
 
     def on_epoch_end(self) -> None:
+        """Go on with the next epoch's order."""
         self._start(self._epoch + 1)
 
 
@@ -111,11 +114,15 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         return len(self.history)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
         self._started = time.monotonic()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the scores, keep the state, and stop when nothing gets better."""
         logs = {name: float(value) for name, value in (logs or {}).items()}
-        logs["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        logs["learning_rate"] = float(
+            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        )
         logs["seconds"] = round(time.monotonic() - self._started, 2)
         if not math.isfinite(logs["loss"]):
             raise ParameterError(

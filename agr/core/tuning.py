@@ -26,6 +26,7 @@ class EstimatorTuner(keras_tuner.Tuner):  # type: ignore[misc]
         super().__init__(hypermodel=_Nothing(), **options)
 
     def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
+        """Fit with the trial's parameters, and give its best validation loss."""
         params = self._space(trial.hyperparameters)
         X, y, validation_data = self._data
         estimator = clone(self._estimator).set_params(**params)

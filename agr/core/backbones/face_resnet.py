@@ -44,9 +44,9 @@ def build(pixels: keras.KerasTensor, *, dropout: float = 0.0) -> keras.KerasTens
 def _conv_norm(
     x: keras.KerasTensor, filters: int, kernel: int, stride: int, name: str
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(
-        filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
-    )(x)
+    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(
+        x
+    )
     return layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
 
 

@@ -1,0 +1,191 @@
+"""Score the models in agr on the untouched test part of UTKFace.
+
+    python benchmarks/accuracy.py --data UTKFace      # scores, and the README's table from them
+    python benchmarks/accuracy.py                     # only the README's table
+
+The split is that of the training (seed 0, 8 % validation, 16 % test, duplicates on one side); every
+picture of the test part counts, with the label it came with. Writes to ``benchmarks/results/``:
+``split.csv.gz``, ``accuracy.csv`` (a row per score and group, with a 95 % bootstrap interval) and
+``environment.json``.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from agr import Predictor, __version__
+from agr.core.data import Faces
+from agr.core.metrics import classification_metrics, regression_metrics
+from agr.datasets import utkface
+from agr.gender.labels import LABELS as GENDERS
+from agr.race.labels import LABELS as RACES
+from agr.training_run import groups_of
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+SEED, VALIDATION, TEST = 0, 0.08, 0.16
+PACKAGES = ("keras", "numpy", "onnxruntime", "pillow", "tensorflow")
+
+Rows = npt.NDArray[np.intp]
+Score = Callable[[Rows], dict[str, float]]
+
+
+def scorers(test: Faces) -> dict[str, Score]:
+    """For each task, a function from rows of the test part to its scores."""
+    answers = list(Predictor().stream(test.paths))
+    errors = [answer.error for answer in answers if answer.error]
+    if errors:
+        raise SystemExit(f"{len(errors)} test pictures could not be read, first: {errors[0]}")
+    table = test.table
+    years = table["age"].to_numpy(float)
+    age = np.array([answer.age for answer in answers])
+    intervals = np.array([answer.age_interval for answer in answers])
+    inside = (intervals[:, 0] <= years) & (years <= intervals[:, 1])
+    chances = {
+        "gender": np.array([[a.gender_probabilities[g] for g in GENDERS] for a in answers]),
+        "race": np.array([[a.race_probabilities[r] for r in RACES] for a in answers]),
+    }
+
+    def of_age(rows: Rows) -> dict[str, float]:
+        scores = regression_metrics(years[rows], age[rows])
+        return {
+            **scores,
+            "coverage": float(inside[rows].mean()),
+            "interval_years": float(np.diff(intervals[rows], axis=1).mean()),
+        }
+
+    def of(task: str, labels: tuple[str, ...]) -> Score:
+        truth = table[task].to_numpy(str)
+        return lambda rows: classification_metrics(truth[rows], chances[task][rows], labels)
+
+    return {"age": of_age, "gender": of("gender", GENDERS), "race": of("race", RACES)}
+
+
+def group_rows(test: Faces) -> dict[str, Rows]:
+    """Name every group of the test part that is scored."""
+    groups = groups_of(test)
+    groups["race x gender"] = groups["race"] + " " + groups["gender"]
+    years = test.table["age"]
+    named = {"all": np.arange(len(test))}
+    for low, high in ((21, 60), (3, 12), (61, 200)):
+        name = f"ages {low} to {high}" if high < 200 else f"ages {low} and over"
+        named[name] = np.flatnonzero((years >= low) & (years <= high))
+    for column in groups:
+        for value in sorted(groups[column].unique()):
+            named[f"{column}={value}"] = np.flatnonzero(groups[column] == value)
+    return named
+
+
+def measure(test: Faces) -> pd.DataFrame:
+    """Score every task on every group, each score with its interval."""
+    rows = []
+    for task, score in scorers(test).items():
+        for group, members in group_rows(test).items():
+            values = score(members)
+            # One resample serves all scores of a group.
+            rng = np.random.default_rng(SEED)
+            draws = [score(rng.choice(members, len(members))) for _ in range(300)]
+            for metric, value in values.items():
+                if not np.isnan(value):
+                    low, high = np.nanquantile([d[metric] for d in draws], [0.025, 0.975])
+                    rows.append((task, group, metric, len(members), value, low, high))
+    columns = ["task", "group", "metric", "n", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns).round(4)
+
+
+LINES = (
+    ("gender", "accuracy", "all", "every age"),
+    ("gender", "accuracy", "ages 21 to 60", "ages 21 to 60"),
+    ("gender", "accuracy", "ages 3 to 12", "ages 3 to 12"),
+    ("gender", "accuracy", "worst race x gender", "worst race and gender"),
+    ("race", "accuracy", "all", "every age"),
+    ("race", "macro_f1", "all", "every age"),
+    ("race", "f1_other", "all", "the label other"),
+    ("age", "mae", "all", "every age"),
+    ("age", "mae", "ages 21 to 60", "ages 21 to 60"),
+    ("age", "mae", "ages 61 and over", "ages 61 and over"),
+    ("age", "rmse", "all", "every age"),
+    ("age", "coverage", "all", "share of true ages inside the 90 % interval"),
+)
+NAMES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "f1_other": "F1",
+    "mae": "MAE, years",
+    "rmse": "RMSE, years",
+    "coverage": "coverage",
+}
+
+
+def readme_table(scores: pd.DataFrame) -> str:
+    """Write the README's table from the scores."""
+    lines = ["| task | on | score | | 95 % interval |", "| --- | --- | --- | --- | --- |"]
+    for task, metric, group, words in LINES:
+        found = scores[(scores["task"] == task) & (scores["metric"] == metric)]
+        if group.startswith("worst "):
+            cells = found[found["group"].str.startswith(group.removeprefix("worst ") + "=")]
+            row = cells.loc[cells["value"].idxmin()]
+            words = f"{words} ({row['group'].partition('=')[2]})"
+        else:
+            row = found[found["group"] == group].iloc[0]
+        share = metric in ("accuracy", "coverage")
+        say = (lambda v: f"{100 * v:.1f} %") if share else (lambda v: f"{v:.2f}")
+        lines.append(
+            f"| {task} | {words} | {NAMES[metric]} | **{say(row['value'])}** "
+            f"| {say(row['low'])} to {say(row['high'])} |"
+        )
+    return "\n".join(lines)
+
+
+def update_readme() -> None:
+    """Put the table between the README's two marks."""
+    table = readme_table(pd.read_csv(RESULTS / "accuracy.csv"))
+    text = README.read_text()
+    new = re.sub(
+        r"(<!-- scores -->\n).*?(\n<!-- end of scores -->)",
+        lambda found: found[1] + table + found[2],
+        text,
+        flags=re.DOTALL,
+    )
+    README.write_text(new)
+
+
+def environment(data: Path, test: Faces) -> dict[str, object]:
+    """Name what the scores were measured with."""
+    return {
+        "agr": __version__,
+        "command": "python benchmarks/accuracy.py --data UTKFace",
+        "data": data.name,
+        "test pictures": len(test),
+        "split": {"seed": SEED, "validation": VALIDATION, "test": TEST},
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of UTKFace pictures")
+    args = parser.parse_args()
+    if args.data:
+        faces = utkface.read(args.data)
+        split = faces.split(validation=VALIDATION, test=TEST, random_state=SEED)
+        RESULTS.mkdir(exist_ok=True)
+        split.write_csv(RESULTS / "split.csv.gz", args.data)
+        measure(split.test).to_csv(RESULTS / "accuracy.csv", index=False)
+        report = json.dumps(environment(args.data, split.test), indent=1)
+        (RESULTS / "environment.json").write_text(report + "\n")
+    update_readme()
+
+
+if __name__ == "__main__":
+    main()
