@@ -1,4 +1,4 @@
-"""The command line: ``agr predict``, ``agr train``, ``agr evaluate``."""
+"""The command line: ``agr predict``, ``annotate``, ``train``, ``evaluate`` and ``serve``."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +21,8 @@ app = typer.Typer(
 Task = Literal["age", "gender", "race"]
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 ReportFormat = Literal["table", "json"]
+Faces = Literal["crop", "detect"]
+DetectorName = Literal["centerface", "mtcnn"]
 Part = Literal["all", "train", "validation", "test"]
 
 TaskArgument = Annotated[Task, typer.Argument(help="What to read from a face.", show_default=False)]
@@ -31,6 +33,17 @@ DataOption = Annotated[
         "or .parquet table with the columns path, age, gender and race.",
         show_default=False,
     ),
+]
+TasksOption = Annotated[
+    list[str] | None,
+    typer.Option("--task", help="age, gender or race; repeat for several. Default: all."),
+]
+AgeModel = Annotated[Path | None, typer.Option(help="Your own saved age model.")]
+GenderModel = Annotated[Path | None, typer.Option(help="Your own saved gender model.")]
+RaceModel = Annotated[Path | None, typer.Option(help="Your own saved race model.")]
+DetectorOption = Annotated[
+    DetectorName,
+    typer.Option(help='What finds faces; mtcnn needs pip install "agr[detect]".'),
 ]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 
@@ -56,50 +69,104 @@ def main(
 def predict(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Pictures of aligned faces, and folders of them.", show_default=False),
+        typer.Argument(help="Pictures, and folders of them.", show_default=False),
     ],
     form: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = "table",
     output: Annotated[
         Path | None, typer.Option(help="File to write; default: standard output.")
     ] = None,
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option("--task", help="age, gender or race; repeat for several. Default: all."),
-    ] = None,
-    age: Annotated[Path | None, typer.Option(help="Your own saved age model.")] = None,
-    gender: Annotated[Path | None, typer.Option(help="Your own saved gender model.")] = None,
-    race: Annotated[Path | None, typer.Option(help="Your own saved race model.")] = None,
+    faces: Annotated[
+        Faces,
+        typer.Option(
+            help="'crop': each picture is one aligned face. 'detect': find the faces, from 16 "
+            "pixels on (or a fortieth of the longer side, if that is more)."
+        ),
+    ] = "crop",
+    detector: DetectorOption = "centerface",
+    tasks: TasksOption = None,
+    age: AgeModel = None,
+    gender: GenderModel = None,
+    race: RaceModel = None,
 ) -> None:
-    """Read the faces in pictures; one row a picture.
+    """Read the faces in pictures; one row a picture, or a face with --faces detect.
 
-    The exit code is 1 when some pictures could not be read (their rows say why), and 2 when
-    nothing could be done.
+    The exit code is 1 when some pictures could not be read or show no face (their rows say why),
+    and 2 when nothing could be done.
     """
     with _errors():
         from agr.core.images import find_images
-        from agr.output import write_rows
-        from agr.predictor import Predictor
+        from agr.output import COLUMNS, FACE_COLUMNS, write_rows
+        from agr.predictor import Face, Predictor
 
         images = find_images(paths)
         if not images:
             _fail(f"There are no pictures in {', '.join(map(str, paths))}.")
         if form == "parquet" and output is None:
             _fail("Parquet is no text: name a file with --output.")
-        predictor = Predictor(tasks or None, age=age, gender=gender, race=race)
+        found = faces == "detect"
+        predictor = Predictor(
+            tasks or None, age=age, gender=gender, race=race, detector=detector if found else None
+        )
+        columns = FACE_COLUMNS if found else COLUMNS
         failed = 0
+
+        def answers() -> Iterator[list[Any]]:
+            if found:
+                for answer in predictor.stream_photos(images):
+                    yield answer or [Face(error="no face was found")]
+            else:
+                yield from ([answer] for answer in predictor.stream(images))
 
         def rows() -> Iterator[dict[str, Any]]:
             nonlocal failed
-            answers = predictor.stream(images)
-            for image, answer in _progress(zip(images, answers, strict=True), len(images)):
-                failed += answer.error is not None
-                yield {"image": str(image), **answer.to_dict()}
+            pairs = zip(images, answers(), strict=True)
+            for image, results in _progress(pairs, len(images)):
+                failed += results[0].error is not None
+                for result in results:
+                    row = {"image": str(image), **result.to_dict()}
+                    yield {column: row[column] for column in columns}
 
         target = nullcontext(sys.stdout.buffer) if output is None else _replacing(output)
         with target as stream:
-            write_rows(rows(), form, stream)
+            write_rows(rows(), form, stream, columns)
     if failed:
-        typer.echo(f"{failed} of {len(images)} pictures could not be read.", err=True)
+        reason = "could not be read or show no face" if found else "could not be read"
+        typer.echo(f"{failed} of {len(images)} pictures {reason}.", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def annotate(
+    photo: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option(help="Picture to write; its ending says the format.", show_default=False)
+    ],
+    detector: DetectorOption = "centerface",
+    tasks: TasksOption = None,
+    age: AgeModel = None,
+    gender: GenderModel = None,
+    race: RaceModel = None,
+) -> None:
+    """Draw boxes and labels on the faces of a photo.
+
+    The exit code is 1 when no face was found; the picture is written all the same.
+    """
+    with _errors():
+        from PIL import Image
+
+        from agr.annotate import annotate as draw
+        from agr.predictor import Predictor
+
+        kind = Image.registered_extensions().get(output.suffix.lower())
+        if kind not in Image.SAVE:
+            _fail(f"{output} has no ending of a picture that can be written, such as .jpg or .png.")
+        predictor = Predictor(tasks or None, age=age, gender=gender, race=race, detector=detector)
+        found = predictor.predict_photo(photo)
+        picture = draw(photo, found)
+        with _replacing(output) as stream:
+            picture.save(stream, kind, **({"quality": 92} if kind == "JPEG" else {}))
+    if not found:
+        typer.echo(f"No face was found in {photo}.", err=True)
         raise typer.Exit(1)
 
 
@@ -202,6 +269,73 @@ def evaluate(
             typer.echo(json.dumps(report.to_dict(), indent=1))
         else:
             typer.echo(_report_text(report), nl=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes; each with its own models and limits.")
+    ] = 1,
+    tasks: Annotated[
+        list[str] | None,
+        typer.Option("--task", help="age, gender or race; repeat for several. Default: all."),
+    ] = None,
+    age: Annotated[Path | None, typer.Option(help="Your own saved age model.")] = None,
+    gender: Annotated[Path | None, typer.Option(help="Your own saved gender model.")] = None,
+    race: Annotated[Path | None, typer.Option(help="Your own saved race model.")] = None,
+    picture_mib: Annotated[float, typer.Option(help="Size of a picture at most.")] = 10,
+    request_mib: Annotated[float, typer.Option(help="Size of a request at most.")] = 40,
+    megapixels: Annotated[float, typer.Option(help="Pixels of a picture at most.")] = 25,
+    pictures: Annotated[int, typer.Option(help="Pictures in a request at most.")] = 32,
+    client_requests: Annotated[
+        int, typer.Option(help="Open requests of one client at most; 0: any number.")
+    ] = 64,
+    timeout: Annotated[float, typer.Option(help="Seconds to receive, and to answer.")] = 30,
+    queue: Annotated[int, typer.Option(help="Pictures that may wait.")] = 256,
+    batch_size: Annotated[int, typer.Option(help="Pictures read together at most.")] = 32,
+    batch_wait_ms: Annotated[
+        float, typer.Option(help="Milliseconds that a picture waits for others.")
+    ] = 3,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="AGR_API_KEY",
+            help="What clients must send as 'Authorization: Bearer KEY'. Better set the variable "
+            "AGR_API_KEY: other users of the machine can see options.",
+        ),
+    ] = None,
+) -> None:
+    """Answer over HTTP, with a page for phone and desktop at / and a reference at /docs."""
+    with _errors():
+        from agr.serve.launch import launch
+        from agr.serve.settings import MIB, Settings
+
+        settings = Settings(
+            max_picture_bytes=int(picture_mib * MIB),
+            max_request_bytes=int(request_mib * MIB),
+            max_held_bytes=max(256 * MIB, int(request_mib * MIB)),
+            max_pixels=int(megapixels * 1e6),
+            max_pictures=pictures,
+            max_client_requests=client_requests,
+            timeout=timeout,
+            queue_size=queue,
+            batch_size=batch_size,
+            batch_wait=batch_wait_ms / 1000,
+            api_key=api_key,
+        )
+        models = {"age": age, "gender": gender, "race": race}
+        named = {task: str(folder) for task, folder in models.items() if folder}
+        launch(
+            settings,
+            host=host,
+            port=port,
+            workers=workers,
+            predictor={"tasks": tasks or None, **named},
+        )
 
 
 def _report_text(report: Any) -> str:

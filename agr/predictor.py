@@ -1,22 +1,28 @@
-"""One face in, age, gender and race out: three saved models side by side."""
+"""Faces in, age, gender and race out: three saved models side by side, and a face detector."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any, overload
+from threading import Lock
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from agr.core.engine import OnnxEngine
-from agr.core.images import Pixels, read_image, resize
-from agr.errors import ImageError, ParameterError, choice
+from agr.core.images import Pixels, read_image, read_photo, resize
+from agr.errors import ImageError, MissingExtraError, ParameterError, choice
 from agr.tasks import TASKS
 
+if TYPE_CHECKING:  # a prediction of crops loads no detector
+    from agr.detect import Detector
+
 Folder = str | os.PathLike[str]
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,36 @@ class Prediction:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
 
+@dataclass(frozen=True)
+class Face(Prediction):
+    """A face that was found in a photo, and what was read from it.
+
+    Attributes
+    ----------
+    box : tuple of float, or None
+        Left, top, right and bottom in pixels of the upright photo (the camera's rotation is
+        applied); may reach over its edge.
+    score : float or None
+        How sure the detector is, between 0 and 1.
+    landmarks : dict of str to (x, y), or None
+        Eyes, and nose and mouth corners where the detector tells them; in pixels. Left is what the
+        photo shows further left of an upright face.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    score: float | None = None
+    landmarks: dict[str, Point] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give plain Python types, ready for ``json.dumps``."""
+        places = None
+        if self.landmarks is not None:
+            places = {name: list(point) for name, point in self.landmarks.items()}
+        return {**super().to_dict(), "landmarks": places}
+
+
 class Predictor:
-    """Reads age, gender and race from aligned face crops.
+    """Reads age, gender and race from photos and from aligned face crops.
 
     Parameters
     ----------
@@ -59,15 +93,20 @@ class Predictor:
         What to read; default: all three.
     age, gender, race : path, optional
         A folder that an estimator saved; default: the model that comes with agr.
+    detector : {"centerface", "mtcnn"} or Detector, optional
+        What finds the faces of `predict_photo`; default: ``"centerface"``, opened when the first
+        photo comes. ``"mtcnn"`` needs ``pip install "agr[detect]"``; see `agr.detect`.
     threads : int, optional
         Threads per batch; default: one per core.
 
     Raises
     ------
     ParameterError
-        An unknown task, or none.
+        An unknown task or detector, or no task.
     ArtifactError
         A saved model is damaged, too new, or for another task.
+    MissingExtraError
+        The detector's package is not installed.
 
     Examples
     --------
@@ -75,6 +114,8 @@ class Predictor:
     >>> result = Predictor().predict("examples/astronaut.jpg")
     >>> result.gender
     'female'
+    >>> [face.gender for face in Predictor().predict_photo("examples/astronaut.jpg")]
+    ['female']
     """
 
     def __init__(
@@ -84,6 +125,7 @@ class Predictor:
         age: Folder | None = None,
         gender: Folder | None = None,
         race: Folder | None = None,
+        detector: "str | Detector | None" = None,
         threads: int | None = None,
     ) -> None:
         given = {"age": age, "gender": gender, "race": race}
@@ -95,6 +137,13 @@ class Predictor:
             self._engines[task] = OnnxEngine(folder, task, threads=threads)
             self._answers[task] = import_module(f"agr.{task}.answer").answer
         self._sizes = sorted({engine.image_size for engine in self._engines.values()})
+        self._threads = threads
+        self._detector: Detector | None = None
+        self._detector_lock = Lock()
+        if isinstance(detector, str):
+            self._open_detector(detector)
+        else:
+            self._detector = detector
 
     @overload
     def predict(
@@ -144,6 +193,8 @@ class Predictor:
         Prediction
             One for each picture, in the same order.
         """
+        if batch_size < 1:
+            raise ParameterError(f"batch_size must be at least 1, got {batch_size!r}.")
         with ThreadPoolExecutor() as pool:
             rest = iter(images)
             while batch := list(islice(rest, batch_size)):
@@ -153,10 +204,85 @@ class Predictor:
                 for item in read:
                     yield Prediction(error=item) if isinstance(item, str) else next(answers)
 
+    def predict_photo(self, photo: Any) -> list[Face]:
+        """Find the faces of one photo and read each.
+
+        Parameters
+        ----------
+        photo : path, bytes, binary file object, PIL image or uint8 RGB array
+            Up to 178 million pixels; what is larger than 4096 pixels in width or height is shrunk
+            while it is decoded.
+
+        Returns
+        -------
+        list of Face
+            Largest first; empty when no face was found. A face is found when it spans 16 pixels or
+            more of the photo as the detector looks at it, which is at most 640 pixels wide or high.
+
+        Raises
+        ------
+        ImageError
+            The photo cannot be read.
+        """
+        pixels, scale = read_photo(photo)
+        return self._read_faces(pixels, scale)
+
+    def stream_photos(self, photos: Iterable[Any]) -> Iterator[list[Face]]:
+        """Read any number of photos; the next ones are decoded while one is looked at.
+
+        Parameters
+        ----------
+        photos : iterable
+            As in `predict_photo`.
+
+        Yields
+        ------
+        list of Face
+            One list for each photo, in the same order; see `predict_photo`. For a photo that cannot
+            be read it holds one face with ``error``, and the others go on.
+        """
+        with ThreadPoolExecutor(2) as pool:
+            rest = iter(photos)
+            ahead = deque(pool.submit(_read_photo, photo) for photo in islice(rest, 2))
+            while ahead:
+                read = ahead.popleft().result()
+                ahead.extend(pool.submit(_read_photo, photo) for photo in islice(rest, 1))
+                yield [Face(error=read)] if isinstance(read, str) else self._read_faces(*read)
+
+    def _read_faces(self, photo: Pixels, scale: float) -> list[Face]:
+        from agr.align import align
+
+        detector = self._open_detector()
+        faces: list[Face] = []
+        found = detector(photo)
+        for start in range(0, len(found), 32):
+            batch = found[start : start + 32]
+            crops = [
+                {size: align(photo, one.landmarks, size, detector.framing) for size in self._sizes}
+                for one in batch
+            ]
+            for one, answer in zip(batch, self._answer_sizes(crops), strict=True):
+                left, top, right, bottom = (round(side * scale, 1) for side in one.box)
+                places = {
+                    name: (round(x * scale, 1), round(y * scale, 1))
+                    for name, (x, y) in one.landmarks.items()
+                }
+                box, score = (left, top, right, bottom), one.score
+                faces.append(Face(**vars(answer), box=box, score=score, landmarks=places))
+        return faces
+
+    def _open_detector(self, name: str | None = None) -> "Detector":
+        from agr.detect import DEFAULT, open_detector
+
+        with self._detector_lock:  # of many threads that come at once, one opens it
+            if self._detector is None:
+                self._detector = open_detector(name or DEFAULT, threads=self._threads)
+            return self._detector
+
     def _read(self, image: Any) -> dict[int, Pixels] | str:
         try:
             return self._resize(read_image(image))
-        except ImageError as error:
+        except (ImageError, MissingExtraError) as error:
             return str(error)
 
     def _resize(self, image: Pixels) -> dict[int, Pixels]:
@@ -176,6 +302,13 @@ class Predictor:
             for field, found in zip(fields, answers, strict=True):
                 field.update(found)
         return [Prediction(**field) for field in fields]
+
+
+def _read_photo(photo: Any) -> tuple[Pixels, float] | str:
+    try:
+        return read_photo(photo)
+    except (ImageError, MissingExtraError) as error:
+        return str(error)
 
 
 def _check_tasks(tasks: Sequence[str]) -> tuple[str, ...]:

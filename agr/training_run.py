@@ -1,6 +1,7 @@
 """A whole training or evaluation from a data set on disk, as the command line offers it."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,7 +52,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     Report
         Scores on the test part.
     """
-    estimator = _estimator(run)
+    stages = _stages(run)
     faces = read_any(run.data)
     if faces.report is not None:
         say(str(faces.report))
@@ -64,13 +65,22 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
         f"{len(parts.validation)} to choose the best epoch, {len(parts.test)} for the scores"
     )
     X, y = train.labelled(run.task)
-    estimator.fit(
-        X,
-        y,
-        validation_data=parts.validation.labelled(run.task),
-        checkpoint_dir=run.checkpoint,
-        callbacks=_callbacks(estimator, run, say),
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        # Stages are kept beside the state, so that a resumed training finds the same start.
+        folder = run.checkpoint or Path(scratch)
+        for number, estimator in enumerate(stages, start=1):
+            if number > 1:
+                estimator.set_params(weights=str(folder / f"{number - 1}-model"))
+                say(f"stage {number} of {len(stages)}")
+            estimator.fit(
+                X,
+                y,
+                validation_data=parts.validation.labelled(run.task),
+                checkpoint_dir=folder / str(number),
+                callbacks=_callbacks(estimator, run, say),
+            )
+            if number < len(stages):
+                estimator.save(folder / f"{number}-model")
     report = evaluate_faces(estimator, parts.test)
     notes = {
         "data": run.data.name,
@@ -179,12 +189,13 @@ def estimator_class(task: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _estimator(run: Run) -> Any:
+def _stages(run: Run) -> list[Any]:
     recipes = import_module(f"agr.{run.task}.recipes").RECIPES
     if run.recipe is not None and run.recipe not in recipes:
         raise ParameterError(choice("recipe", run.recipe, recipes))
-    settings = recipes[run.recipe] if run.recipe else {}
-    return estimator_class(run.task)(**{**settings, **run.parameters, "random_state": run.seed})
+    stages = recipes[run.recipe] if run.recipe else [{}]
+    kind = estimator_class(run.task)
+    return [kind(**{**stage, **run.parameters, "random_state": run.seed}) for stage in stages]
 
 
 def _split(

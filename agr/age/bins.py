@@ -40,12 +40,15 @@ def make_edges(bins: str | Sequence[float], ages: npt.ArrayLike) -> Floats:
                 choice("bins", bins, [*NAMED_BINS, "balanced"]) + " Or give a list of edges."
             )
     else:
-        starts = np.asarray(bins, dtype=float)
+        try:
+            starts = np.asarray(bins, dtype=float)
+        except (TypeError, ValueError):
+            starts = np.empty(0)
         rising = starts.ndim == 1 and len(starts) >= 2 and (np.diff(starts) > 0).all()
         if not rising or starts[0] < AGE_RANGE[0] or starts[-1] >= end:
             raise ParameterError(
                 "bins must hold at least two rising lower ends between "
-                f"{AGE_RANGE[0]} and {AGE_RANGE[1]} years, got {list(starts)}."
+                f"{AGE_RANGE[0]} and {AGE_RANGE[1]} years, got {bins!r}."
             )
     return np.append(starts.astype(float), end)
 

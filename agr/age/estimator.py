@@ -1,6 +1,8 @@
 """The age estimator."""
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -45,8 +47,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     network : str, default="face_resnet"
         A name in `agr.core.backbones.BACKBONES`.
     weights : str or None, default="auto"
-        Starting weights: ``"auto"`` for the packaged ones where the network has some, a path of a
-        file from ``scripts/convert_face_resnet.py``, or None for random ones.
+        Starting weights: ``"auto"`` for the packaged ones where the network has some, a saved
+        model's folder, a file from ``scripts/convert_face_resnet.py``, or None for random ones.
     image_size : int, optional
         Side in pixels; default: the network's native size.
     dropout : float, default=0.2
@@ -166,14 +168,14 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
             raise ParameterError(choice("head", self.head, HEADS))
         if self.balance not in BALANCES:
             raise ParameterError(choice("balance", self.balance, BALANCES))
-        if self.label_sd < 0:
+        if not isinstance(self.label_sd, Real) or not 0 <= self.label_sd < math.inf:
             raise ParameterError(f"label_sd must be at least 0 years, got {self.label_sd!r}.")
 
     def _check_labels(self, y: Any) -> npt.NDArray[np.float64]:
         try:
             ages = np.asarray(y, dtype=float)
         except (TypeError, ValueError):
-            raise LabelError(f"y must hold ages in years, got {y[0]!r}.") from None
+            raise LabelError(f"y must hold ages in years, got {str(y[0])!r}.") from None
         if ages.ndim != 1:
             raise LabelError(f"y must have shape (n,), got {ages.shape}.")
         bad = ~((ages >= AGE_RANGE[0]) & (ages <= AGE_RANGE[1]))

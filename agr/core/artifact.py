@@ -53,7 +53,12 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
             os.replace(target, old / "model")
-            os.replace(part, target)
+            try:
+                os.replace(part, target)
+            except OSError:
+                os.replace(old / "model", target)
+                old.rmdir()
+                raise
             shutil.rmtree(old)
         else:
             os.replace(part, target)
@@ -102,7 +107,7 @@ def read_manifest(folder: str | os.PathLike[str], task: str) -> Manifest:
     try:
         manifest = json.loads(path.read_text())
         stated, version = manifest["sha256"], manifest["format"]
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ArtifactError(f"{folder} is no saved model: it has no {MANIFEST}.") from None
     except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{path} is damaged ({error!r}); save the model again.") from None

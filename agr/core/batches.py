@@ -1,5 +1,6 @@
 """Pictures for training and prediction: kept in memory when they are few, else read as needed."""
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -8,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.core.images import Pixels, read_image, resize
-from agr.errors import ImageError
+from agr.errors import ImageError, LabelError
 
 CACHE_BYTES = 2 * 1024**3  # more than this is read from disk again in every epoch
+VALIDATION_SHARE = 0.1
 
 
 def check_images(X: Any) -> Sequence[str] | Pixels:
@@ -43,7 +45,27 @@ def check_images(X: Any) -> Sequence[str] | Pixels:
             "X must be a uint8 array of shape (n, h, w, 3) or a sequence of paths, "
             f"got {type(X).__name__}. For one image use Predictor, or pass [path]."
         )
-    return [str(path) for path in X]
+    for path in X:
+        if not isinstance(path, str | os.PathLike):
+            raise ImageError(
+                f"A sequence X must hold paths, got {type(path).__name__}. "
+                "For pictures in memory pass one array: np.stack(images)."
+            )
+    return [os.fspath(path) for path in X]
+
+
+def hold_out(n: int, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Draw a tenth of ``n`` rows; gives the rows that are left, and those held out."""
+    order = np.random.default_rng(seed).permutation(n)
+    n_held = max(1, round(n * VALIDATION_SHARE))
+    if n <= n_held:
+        raise LabelError(f"{n} pictures are too few to hold any out; give validation_data.")
+    return np.sort(order[n_held:]), np.sort(order[:n_held])
+
+
+def take_rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
+    """Keep rows of an array, or of a list of paths."""
+    return X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
 
 
 class ImageStore:

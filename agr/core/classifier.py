@@ -1,5 +1,6 @@
 """The estimator of tasks with label words; gender and race add their vocabulary and balancing."""
 
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -94,7 +95,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     def _check_parameters(self) -> None:
         if self.balance not in BALANCES:
             raise ParameterError(choice("balance", self.balance, BALANCES))
-        if not 0 <= self.label_smoothing < 1:
+        if not isinstance(self.label_smoothing, Real) or not 0 <= self.label_smoothing < 1:
             raise ParameterError(
                 f"label_smoothing must be from 0 to below 1, got {self.label_smoothing!r}."
             )

@@ -17,15 +17,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from agr._version import __version__
 from agr.core import artifact
-from agr.core.augment import Augmentation, make_augmentation
-from agr.core.batches import ImageStore, check_images
+from agr.core.augment import make_augmentation
+from agr.core.batches import ImageStore, check_images, hold_out, take_rows
+from agr.core.checks import check_parameters, check_weights, make_seed, plain
 from agr.core.groups import Report, make_report
 from agr.core.images import Pixels, read_image, resize
-from agr.errors import ArtifactError, LabelError, ParameterError
+from agr.errors import ArtifactError, LabelError
 
 Floats = npt.NDArray[np.float32]
-VALIDATION_SHARE = 0.1
 PREDICT_BATCH = 128
+TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
 class ImageEstimator(BaseEstimator):  # type: ignore[misc]
@@ -135,17 +136,18 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         """
         from agr.core import networks, training
 
-        self._check_common()
+        check_parameters(self)
         self._check_parameters()
         X, y = self._check_pair(X, y)
-        weights = _check_weights(sample_weight, len(y))
-        seed = _seed(self.random_state)
+        weights = check_weights(sample_weight, len(y))
+        seed = make_seed(self.random_state)
         if validation_data is None:
-            kept, held = _hold_out(len(y), seed)
-            held_out = _rows(X, held), y[held]
-            X, y, weights = _rows(X, kept), y[kept], weights[kept]
+            kept, held = hold_out(len(y), seed)
+            held_out = take_rows(X, held), y[held]
+            X, y, weights = take_rows(X, kept), y[kept], weights[kept]
         else:
             held_out = self._check_pair(*validation_data)
+        self._forget()
         self._learn_labels(y)
         weights = weights * self._balance(y)
         self.image_size_ = self.image_size or networks.native_size(self.network)
@@ -177,8 +179,8 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
                 fingerprint=self._fingerprint(X, targets, weights),
                 callbacks=list(callbacks),
             )
-        self.model_ = model
-        outputs = model.predict(validation, batch_size=PREDICT_BATCH, verbose=0)
+        self.model_ = networks.without_optimizer(model)
+        outputs = self.model_.predict(validation, batch_size=PREDICT_BATCH, verbose=0)
         self.calibration_ = self._calibrate(outputs, held_out[1])
         return self
 
@@ -242,13 +244,13 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         """
         from agr.core import tuning
 
-        self._check_common()
+        check_parameters(self)
         self._check_parameters()
         X, y = self._check_pair(X, y)
         if validation_data is None:
-            kept, held = _hold_out(len(y), _seed(self.random_state))
-            validation_data = _rows(X, held), y[held]
-            X_train, y_train = _rows(X, kept), y[kept]
+            kept, held = hold_out(len(y), make_seed(self.random_state))
+            validation_data = take_rows(X, held), y[held]
+            X_train, y_train = take_rows(X, kept), y[kept]
         else:
             X_train, y_train = X, y
         self.trials_ = tuning.search(
@@ -279,7 +281,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
             "task": self.task,
             "agr": __version__,
             "image_size": self.image_size_,
-            "parameters": _plain(self.get_params(deep=False)),
+            "parameters": plain(self.get_params(deep=False)),
             "meaning": self._meaning(),
             "calibration": self.calibration_,
             "history": self.history_,
@@ -340,8 +342,13 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
 
     # Helpers.
 
+    def _forget(self) -> None:
+        for name in [n for n in vars(self) if n.endswith("_") and n not in TUNED]:
+            delattr(self, name)
+
     def _outputs(self, X: Sequence[str] | Pixels) -> Floats:
         check_is_fitted(self, "model_")
+        X = check_images(X)
         batches = []
         for start in range(0, len(X), PREDICT_BATCH):
             images = [read_image(x) for x in X[start : start + PREDICT_BATCH]]
@@ -360,26 +367,6 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
             raise LabelError("X and y are empty; at least one picture is needed.")
         return X, y
 
-    def _check_common(self) -> None:
-        make_augmentation(self.augmentation)
-        rules = (
-            ("epochs", self.epochs, self.epochs >= 1, "at least 1"),
-            ("batch_size", self.batch_size, self.batch_size >= 1, "at least 1"),
-            ("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0"),
-            ("weight_decay", self.weight_decay, self.weight_decay >= 0, "at least 0"),
-            ("dropout", self.dropout, 0 <= self.dropout < 1, "from 0 to below 1"),
-            ("warmup", self.warmup, 0 <= self.warmup < 1, "from 0 to below 1"),
-            (
-                "image_size",
-                self.image_size,
-                self.image_size is None or self.image_size >= 16,
-                "None or at least 16",
-            ),
-        )
-        for name, value, good, expected in rules:
-            if not good:
-                raise ParameterError(f"{name} must be {expected}, got {value!r}.")
-
     def _recipe(self, make: Any, seed: int) -> Any:
         return make(
             epochs=self.epochs,
@@ -397,7 +384,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         return round(self.image_size_ * margin)
 
     def _fingerprint(self, X: Any, targets: Floats, weights: Floats) -> str:
-        digest = hashlib.sha256(json.dumps(_plain(self.get_params(deep=False))).encode())
+        digest = hashlib.sha256(json.dumps(plain(self.get_params(deep=False))).encode())
         if isinstance(X, np.ndarray):
             digest.update(np.ascontiguousarray(X))
         else:
@@ -405,47 +392,3 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         digest.update(targets)
         digest.update(weights)
         return digest.hexdigest()
-
-
-def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    plain = {}
-    for name, value in parameters.items():
-        if isinstance(value, Augmentation):
-            value = value.to_dict()
-        elif isinstance(value, np.ndarray | tuple):
-            value = np.asarray(value).tolist()
-        elif isinstance(value, os.PathLike):
-            value = os.fspath(value)
-        plain[name] = value
-    return plain
-
-
-def _seed(random_state: int | None) -> int:
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    return int(random_state)
-
-
-def _hold_out(n: int, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    order = np.random.default_rng(seed).permutation(n)
-    n_held = max(1, round(n * VALIDATION_SHARE))
-    if n <= n_held:
-        raise LabelError(f"{n} pictures are too few to hold any out; give validation_data.")
-    return np.sort(order[n_held:]), np.sort(order[:n_held])
-
-
-def _rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
-    return X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
-
-
-def _check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:
-    if weights is None:
-        return np.ones(n)
-    checked = np.asarray(weights, dtype=float)
-    if checked.shape != (n,) or not np.isfinite(checked).all() or (checked < 0).any():
-        raise ParameterError(
-            f"sample_weight must hold {n} finite numbers of at least 0, got shape {checked.shape}."
-        )
-    if not checked.sum():
-        raise ParameterError("sample_weight must not be 0 for every picture.")
-    return checked

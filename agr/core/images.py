@@ -3,22 +3,31 @@
 import io
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
-from agr.errors import ImageError
+from agr.errors import ImageError, MissingExtraError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset(
+    {".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
 MAX_PIXELS = 89_000_000  # Pillow itself starts to warn a little above
+MAX_PHOTO_PIXELS = 178_000_000  # of a photo that is shrunk on reading; Pillow stops a little above
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 ImageLike = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 
+_LARGE: dict[bytes, Callable[[Any], Image.Image]] = {
+    b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
+    b"\x89PNG": PngImagePlugin.PngImageFile,
+}
 _UNDECODABLE = (
     OSError,
     ValueError,
@@ -50,8 +59,38 @@ def read_image(source: Any) -> Pixels:
     ImageError
         The picture cannot be read; the message says what was expected and what came.
     """
+    return _read(source, None)[0]
+
+
+def read_photo(source: Any, max_side: int = 4096) -> tuple[Pixels, float]:
+    """Read one photo as RGB, shrunk while it is decoded, so that memory stays bounded.
+
+    Parameters
+    ----------
+    source : path, bytes, binary file object, PIL image or uint8 array
+        As in `read_image`; up to 178 million pixels.
+    max_side : int, default=4096
+        Pixels of the longer side at most.
+
+    Returns
+    -------
+    (array of shape (h, w, 3), float)
+        uint8, RGB; and how many pixels of the photo one pixel of it spans, 1 or more.
+
+    Raises
+    ------
+    ImageError
+        As in `read_image`.
+    """
+    return _read(source, max_side)
+
+
+def _read(source: Any, max_side: int | None) -> tuple[Pixels, float]:
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        array = _from_array(source)
+        if max_side is None or max(array.shape) <= max_side:
+            return array, 1.0
+        return _from_pil(Image.fromarray(array), "the array", max_side)
     stream: Any
     if isinstance(source, Image.Image):
         stream, name = None, "the PIL image"
@@ -71,18 +110,48 @@ def read_image(source: Any) -> Pixels:
         )
     try:
         if stream is None:
-            return _from_pil(source, name)
-        with Image.open(stream) as opened:
-            return _from_pil(opened, name)
+            return _from_pil(source, name, max_side)
+        with _open(stream, name, large=max_side is not None) as opened:
+            return _from_pil(opened, name, max_side)
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist; check the path.") from None
     except UnidentifiedImageError:
         kinds = ", ".join(sorted(s[1:] for s in SUFFIXES))
         raise ImageError(f"{name} is not a picture in a known format ({kinds}).") from None
-    except ImageError:
+    except (ImageError, MissingExtraError):
         raise
     except _UNDECODABLE as error:
         raise ImageError(f"{name} cannot be decoded: {error}.") from error
+
+
+def _open(stream: Any, name: str, *, large: bool) -> Image.Image:
+    """Open a picture without decoding it; ``large`` goes past the size that Pillow warns of."""
+    if not isinstance(stream, Path) and not stream.seekable():
+        stream = io.BytesIO(stream.read())
+    start = 0 if isinstance(stream, Path) else stream.tell()
+    with stream.open("rb") if isinstance(stream, Path) else nullcontext(stream) as file:
+        head = file.read(16)
+        file.seek(start)
+    if head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS:
+        return _open_heif(stream, name)
+    if large:
+        # Pillow's own classes: unlike Image.open they leave the check of the size to `_from_pil`,
+        # and so need no change of Pillow's global limit or of the warning filters.
+        for mark, plugin in _LARGE.items():
+            if head.startswith(mark):
+                return plugin(stream)
+    return Image.open(stream)
+
+
+def _open_heif(stream: Any, name: str) -> Image.Image:
+    try:
+        import pillow_heif
+    except ImportError:
+        raise MissingExtraError(
+            f'{name} is HEIC, which needs pillow-heif: pip install "agr[heic]"'
+        ) from None
+    opened: Image.Image = pillow_heif.open_heif(stream).to_pillow()
+    return opened
 
 
 def resize(image: Pixels, size: int) -> Pixels:
@@ -140,13 +209,17 @@ def _from_array(array: npt.NDArray[Any]) -> Pixels:
     return array
 
 
-def _from_pil(image: Image.Image, name: str) -> Pixels:
-    if image.width * image.height > MAX_PIXELS:
+def _from_pil(image: Image.Image, name: str, max_side: int | None) -> tuple[Pixels, float]:
+    limit = MAX_PIXELS if max_side is None else MAX_PHOTO_PIXELS
+    if image.width * image.height > limit:
         raise ImageError(
-            f"{name} has {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read."
+            f"{name} has {image.width} x {image.height} pixels; at most {limit:,} are read."
         )
     if image.width == 0 or image.height == 0:
         raise ImageError(f"{name} has no pixels.")
+    longer = max(image.size)
+    if max_side is not None and longer > max_side:
+        image = _shrink(image, max_side)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith(("I", "F")):  # 16-bit and float scans: Pillow would clip, not scale
         values = np.asarray(image, dtype=np.float64)
@@ -155,4 +228,19 @@ def _from_pil(image: Image.Image, name: str) -> Pixels:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("RGB"))
+    return np.asarray(image.convert("RGB")), longer / max(image.size)
+
+
+def _shrink(image: Image.Image, max_side: int) -> Image.Image:
+    exif = image.getexif()
+    scale = max_side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    # A JPEG is decoded at a half, quarter or eighth, as long as that leaves enough pixels.
+    image.draft(None, size)
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    elif image.mode.startswith("I"):
+        image = image.convert("F")
+    small = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small.info["exif"] = exif.tobytes()  # for the rotation; a TIFF keeps it elsewhere
+    return small

@@ -1,6 +1,7 @@
 """A whole network: trunk by name, starting weights, head."""
 
 import warnings
+import zipfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from agr.core import artifact
 from agr.core.backbones import BACKBONES
 from agr.errors import ParameterError, choice
 
@@ -45,7 +47,8 @@ def build(
         Side in pixels.
     weights : str or None
         ``"auto"`` for the packaged starting weights where the network has some, a path of such a
-        file (from ``scripts/convert_face_resnet.py``), or None for random.
+        file (from ``scripts/convert_face_resnet.py``) or of a saved model's folder, or None for
+        random.
     dropout : float
         Share of the features dropped while training.
     n_outputs : int
@@ -68,10 +71,29 @@ def build(
         x = layers.Dense(n_outputs, name="logits")(features)
         x = layers.Softmax(name="probabilities")(x)
     model = keras.Model(inputs, x, name=task)
-    path = _start_path(network, weights)
-    if path is not None:
-        _load_start(model, path)
+    if weights is not None and Path(weights).is_dir():
+        _continue_from(model, weights, task)
+    else:
+        path = _start_path(network, weights)
+        if path is not None:
+            _load_start(model, path)
     return model
+
+
+def without_optimizer(model: keras.Model) -> keras.Model:
+    """Give the same network without what training added, which is twice its size.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build`.
+
+    Returns
+    -------
+    keras.Model
+        Shares the layers and their weights.
+    """
+    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
 def divide_logits(model: keras.Model, temperature: float) -> None:
@@ -120,17 +142,37 @@ def _start_path(network: str, weights: str | None) -> Path | None:
     if weights is None or Path(weights).is_file():
         return None if weights is None else Path(weights)
     raise ParameterError(
-        f"weights must be 'auto', None or a file with starting weights; there is no {weights!r}."
+        f"weights must be 'auto', None, a file with starting weights or a saved model's folder; "
+        f"there is no {weights!r}."
     )
 
 
 def _load_start(model: keras.Model, path: Path) -> None:
+    stored: dict[str, Any] = {}
+    if zipfile.is_zipfile(path):
+        with np.load(path, allow_pickle=False) as file:
+            stored = dict(file)
     n_loaded = 0
-    with np.load(path, allow_pickle=False) as stored:
-        for layer in model.layers:
-            names = [f"{layer.name}/{variable.name}" for variable in layer.weights]
-            if layer.weights and all(name in stored for name in names):
-                layer.set_weights([stored[name].astype("float32") for name in names])
-                n_loaded += 1
+    for layer in model.layers:
+        found: list[Any] = [
+            stored.get(f"{layer.name}/{variable.name}") for variable in layer.weights
+        ]
+        shapes = [tuple(variable.shape) for variable in layer.weights]
+        # A head for other labels is left out, as is a layer that the file does not name.
+        if found and [getattr(array, "shape", None) for array in found] == shapes:
+            layer.set_weights([array.astype("float32") for array in found])
+            n_loaded += 1
     if not n_loaded:
         raise ParameterError(f"{path} holds no weights for this network; choose another file.")
+
+
+def _continue_from(model: keras.Model, folder: str, task: str) -> None:
+    manifest = artifact.read_manifest(folder, task)
+    path = artifact.checked_file(folder, manifest, artifact.KERAS)
+    saved = keras.models.load_model(path, safe_mode=True, compile=False)
+    try:
+        model.set_weights(saved.get_weights())
+    except ValueError as error:
+        raise ParameterError(
+            f"{folder} holds another network than this one, so it cannot be the start: {error}"
+        ) from None

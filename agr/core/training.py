@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from agr.core.batches import ImageStore
 from agr.errors import ParameterError, choice
 
 SCHEDULES = ("cosine", "plateau", "constant")
+PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.3
 STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
 
 
@@ -86,9 +88,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 class Progress(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps history, the best weights and the last state; stops early; resumes from a folder."""
 
-    def __init__(self, directory: Path, fingerprint: str, patience: int | None) -> None:
+    def __init__(self, directory: Path, fingerprint: str, recipe: Recipe) -> None:
         super().__init__()
-        self._directory, self._patience = directory, patience
+        self._directory, self._recipe = directory, recipe
         self._fingerprint = fingerprint
         self.history: list[dict[str, float]] = []
         self.done = False
@@ -111,6 +113,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             )
         self.history, self.done = state["history"], state["done"]
         model.load_weights(self._directory / f"epoch-{len(self.history)}.weights.h5")
+        for generator, seed in zip(_generators(model), state.get("seeds", ()), strict=False):
+            generator.state.assign(seed)
         return len(self.history)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -124,25 +128,38 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         )
         logs["seconds"] = round(time.monotonic() - self._started, 2)
-        if not math.isfinite(logs["loss"]):
+        bad = [logs[n] for n in ("loss", "val_loss") if not math.isfinite(logs[n])]
+        if bad:
             raise ParameterError(
-                f"The loss became {logs['loss']} in epoch {epoch + 1}; lower learning_rate "
+                f"The loss became {bad[0]} in epoch {epoch + 1}; lower learning_rate "
                 f"(now {logs['learning_rate']:.2g})."
             )
         self.history.append(logs)
         if self._best == epoch:
             self._write("best")
-        if self._patience is not None and epoch - self._best >= self._patience:
+        patience = self._recipe.patience
+        if patience is not None and epoch - self._best >= patience:
             self.done = self.model.stop_training = True
+        if self._recipe.schedule == "plateau":
+            self._lower_rate(epoch)
         self._write(f"epoch-{epoch + 1}")
         self._write_state()
         (self._directory / f"epoch-{epoch}.weights.h5").unlink(missing_ok=True)
 
     def finish(self, model: keras.Model) -> None:
         """Put the best epoch's weights into the model."""
+        self.set_model(model)  # nothing was trained where the state was that of the end
         self.done = True
         self._write_state()
         model.load_weights(self._directory / "best.weights.h5")
+
+    def _lower_rate(self, epoch: int) -> None:
+        # Counted from the history, so that a resumed training goes on as it would have; keras's
+        # own callback forgets its count.
+        rates = [record["learning_rate"] for record in self.history]
+        since_drop = next((k for k, r in enumerate(reversed(rates)) if r != rates[-1]), len(rates))
+        if min(epoch - self._best, since_drop) >= PLATEAU_EPOCHS:
+            self.model.optimizer.learning_rate = rates[-1] * PLATEAU_FACTOR
 
     def _write(self, name: str) -> None:
         # A kill while writing must leave the last good file: write beside it, then rename.
@@ -152,20 +169,29 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     def _write_state(self) -> None:
         part = self._directory / "state.json.part"
-        state = {"fingerprint": self._fingerprint, "history": self.history, "done": self.done}
+        state = {
+            "fingerprint": self._fingerprint,
+            "history": self.history,
+            "done": self.done,
+            # Dropout's place in its sequence; keras's weight files do not hold it.
+            "seeds": [
+                keras.ops.convert_to_numpy(g.state).tolist() for g in _generators(self.model)
+            ],
+        }
         part.write_text(json.dumps(state))
         os.replace(part, self._directory / "state.json")
 
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Give new keras weights a seed without changing the global state of numpy for others."""
-    state = np.random.get_state()
+    """Give new keras weights a seed and leave the global state of Python and numpy."""
+    states = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
         yield
     finally:
-        np.random.set_state(state)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
 def train(
@@ -209,7 +235,7 @@ def train(
     list of dict
         Loss, metrics, learning rate and seconds of each epoch.
     """
-    progress = Progress(directory, fingerprint, recipe.patience)
+    progress = Progress(directory, fingerprint, recipe)
     steps = max(1, len(training[0]) // recipe.batch_size)
     optimizer = keras.optimizers.AdamW(
         _learning_rate(recipe, steps), weight_decay=recipe.weight_decay
@@ -220,11 +246,6 @@ def train(
     optimizer.build(model.trainable_variables)
     epoch = progress.restore(model)
     if not progress.done and epoch < recipe.epochs:
-        if recipe.schedule == "plateau":
-            callbacks = [
-                *callbacks,
-                keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=2),
-            ]
         model.fit(
             Batches(*training, image_size=image_size, recipe=recipe, epoch=epoch),
             epochs=recipe.epochs,
@@ -237,6 +258,11 @@ def train(
         )
     progress.finish(model)
     return progress.history
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    found = (getattr(layer, "seed_generator", None) for layer in model.layers)
+    return [generator for generator in found if generator is not None]
 
 
 def _learning_rate(recipe: Recipe, steps: int) -> Any:

@@ -92,7 +92,8 @@ def search(
     options: dict[str, Any] = {
         # The direction is always named: KerasTuner guesses some wrong.
         "objective": keras_tuner.Objective("val_loss", "min"),
-        "seed": estimator.random_state,
+        # KerasTuner takes 0 for no seed.
+        "seed": None if estimator.random_state is None else estimator.random_state + 1,
         "max_consecutive_failed_trials": trials,
     }
     if algorithm == "hyperband":
@@ -115,9 +116,10 @@ def search(
             tuner.search(verbose=0)
         except keras_tuner.errors.FatalError as error:
             raise ParameterError(f"The search stopped: {error}") from error
-        results = [_row(trial, module.search_space) for trial in tuner.oracle.trials.values()]
+        found = sorted(tuner.oracle.trials.values(), key=lambda trial: int(trial.trial_id))
+        results = [_row(trial, module.search_space) for trial in found]
     if not any(row["status"] == "completed" for row in results):
-        messages = [t.message for t in tuner.oracle.trials.values() if t.message]
+        messages = [trial.message for trial in found if trial.message]
         raise ParameterError(f"No trial finished; the last said: {(messages or ['nothing'])[-1]}")
     return results
 

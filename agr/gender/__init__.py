@@ -5,7 +5,7 @@ from typing import Any
 
 from agr.gender.labels import LABELS
 
-__all__ = ["LABELS", "GenderEstimator"]
+__all__ = ["GenderEstimator", "LABELS"]
 
 
 def __getattr__(name: str) -> Any:

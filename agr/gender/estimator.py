@@ -18,8 +18,8 @@ class GenderEstimator(FaceClassifier):
     network : str, default="face_resnet"
         A name in `agr.core.backbones.BACKBONES`.
     weights : str or None, default="auto"
-        Starting weights: ``"auto"`` for the packaged ones where the network has some, a path of a
-        file from ``scripts/convert_face_resnet.py``, or None for random ones.
+        Starting weights: ``"auto"`` for the packaged ones where the network has some, a saved
+        model's folder, a file from ``scripts/convert_face_resnet.py``, or None for random ones.
     image_size : int, optional
         Side in pixels; default: the network's native size.
     dropout : float, default=0.2

@@ -1,8 +1,8 @@
-"""Named settings of the gender estimator."""
+"""Named trainings of the gender estimator: stages, each from the weights of the one before."""
 
 from typing import Any
 
-RECIPES: dict[str, dict[str, Any]] = {
+RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": {"epochs": 13},
+    "shipped": [{"epochs": 13}],
 }

@@ -1,0 +1,115 @@
+"""What a fit refuses before it starts, and parameters as plain values."""
+
+import math
+import numbers
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.augment import Augmentation, make_augmentation
+from agr.errors import ParameterError
+
+Rule = tuple[str, type, Callable[[Any], bool], str]
+
+RULES: tuple[Rule, ...] = (
+    ("epochs", numbers.Integral, lambda v: v >= 1, "a whole number of at least 1"),
+    ("batch_size", numbers.Integral, lambda v: v >= 1, "a whole number of at least 1"),
+    ("learning_rate", numbers.Real, lambda v: 0 < v < math.inf, "above 0"),
+    ("weight_decay", numbers.Real, lambda v: 0 <= v < math.inf, "at least 0"),
+    ("dropout", numbers.Real, lambda v: 0 <= v < 1, "from 0 to below 1"),
+    ("warmup", numbers.Real, lambda v: 0 <= v < 1, "from 0 to below 1"),
+)
+OPTIONAL_RULES: tuple[Rule, ...] = (
+    ("image_size", numbers.Integral, lambda v: v >= 16, "None or a whole number of at least 16"),
+    ("patience", numbers.Integral, lambda v: v >= 1, "None or a whole number of at least 1"),
+    ("random_state", numbers.Integral, lambda v: 0 <= v < 2**32, "None or from 0 to 2**32 - 1"),
+)
+
+
+def check_parameters(estimator: Any) -> None:
+    """Refuse values of the parameters that all tasks share, if they cannot work.
+
+    Parameters
+    ----------
+    estimator : ImageEstimator
+        Its parameters are looked at.
+
+    Raises
+    ------
+    ParameterError
+        Names the first wrong parameter, what was expected and what came.
+    """
+    make_augmentation(estimator.augmentation)
+    given = tuple(rule for rule in OPTIONAL_RULES if getattr(estimator, rule[0]) is not None)
+    for name, kind, good, expected in RULES + given:
+        value = getattr(estimator, name)
+        if not isinstance(value, kind) or not good(value):
+            raise ParameterError(f"{name} must be {expected}, got {value!r}.")
+
+
+def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:
+    """Give sample weights as numbers; None is 1 for every picture.
+
+    Parameters
+    ----------
+    weights : array of shape (n,) or None
+        Finite, at least 0, not all 0.
+    n : int
+        Number of pictures.
+
+    Returns
+    -------
+    array of shape (n,)
+        Checked.
+    """
+    if weights is None:
+        return np.ones(n)
+    try:
+        checked = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"sample_weight must hold {n} numbers, got {weights!r}.") from None
+    if checked.shape != (n,) or not np.isfinite(checked).all() or (checked < 0).any():
+        raise ParameterError(
+            f"sample_weight must hold {n} finite numbers of at least 0, got shape {checked.shape}."
+        )
+    if not checked.sum():
+        raise ParameterError("sample_weight must not be 0 for every picture.")
+    return checked
+
+
+def make_seed(random_state: int | None) -> int:
+    """Give the seed of a fit; None draws one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(random_state)
+
+
+def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn parameters into types that JSON knows.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As ``get_params`` gives them.
+
+    Returns
+    -------
+    dict
+        Augmentations as dicts, arrays and tuples as lists, paths as str.
+    """
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Augmentation):
+            value = value.to_dict()
+        if isinstance(value, Mapping):
+            return {k: convert(v) for k, v in value.items()}
+        if isinstance(value, np.ndarray | np.generic):
+            return value.tolist()
+        if isinstance(value, list | tuple):
+            return [convert(v) for v in value]
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+    return {name: convert(value) for name, value in parameters.items()}

@@ -1,0 +1,156 @@
+"""The endpoints: ``/health``, ``/v1/predict``, ``/metrics``, and the pages."""
+
+import hmac
+from pathlib import Path
+from typing import Annotated, Literal
+
+import fastapi_offline
+from fastapi import APIRouter, Depends, Query, Request, Security
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from agr import __version__
+from agr.serve.problems import ProblemError, busy, documented
+from agr.serve.reading import FACES
+from agr.serve.schema import Health, Limits, Results, picture_body
+from agr.serve.service import Service
+from agr.serve.upload import receive_pictures
+
+STATIC = Path(__file__).parent / "static"
+SWAGGER = Path(fastapi_offline.__file__).parent / "static"
+
+public = APIRouter()
+guarded = APIRouter()  # asks for the key, where there is one
+pages = APIRouter(include_in_schema=False)
+bearer = HTTPBearer(auto_error=False, description="The key that the service was given.")
+
+
+def service(request: Request) -> Service:
+    """Give what the endpoints share.
+
+    Parameters
+    ----------
+    request : Request
+        Any.
+
+    Returns
+    -------
+    Service
+        That of the application.
+    """
+    found: Service = request.app.state.service
+    return found
+
+
+Shared = Annotated[Service, Depends(service)]
+
+
+def check_key(
+    shared: Shared,
+    given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> None:
+    """Let nobody in without the key.
+
+    Parameters
+    ----------
+    shared : Service
+        Knows the key.
+    given : credentials or None
+        What the client sent.
+
+    Raises
+    ------
+    ProblemError
+        401.
+    """
+    key = shared.settings.api_key or ""
+    sent = given.credentials if given else ""
+    # Compared in constant time, so that how long it takes tells nothing of the key.
+    if not hmac.compare_digest(sent.encode(), key.encode()):
+        raise ProblemError(
+            401,
+            "Send the service's key as 'Authorization: Bearer KEY'.",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+@public.get("/health", summary="Say whether the service can answer", responses=documented(503))
+async def health(shared: Shared) -> Health:
+    """Models that are loaded, the version, and what may be sent."""
+    if not shared.batcher.alive:
+        raise busy("No pictures are being read; the service has to be started again.")
+    settings = shared.settings
+    return Health(
+        status="ok",
+        version=__version__,
+        models=list(shared.tasks),
+        faces=list(FACES),
+        needs_key=settings.api_key is not None,
+        limits=Limits(
+            picture_bytes=settings.max_picture_bytes,
+            request_bytes=settings.max_request_bytes,
+            pixels=settings.max_pixels,
+            pictures=settings.max_pictures,
+        ),
+    )
+
+
+@guarded.post(
+    "/v1/predict",
+    summary="Read the faces in pictures",
+    response_model=Results,
+    responses=documented(400, 408, 413, 415, 422, 429, 503),
+    openapi_extra={"requestBody": picture_body()},
+)
+async def predict(
+    request: Request,
+    shared: Shared,
+    faces: Annotated[
+        Literal["crop"], Query(description="'crop': each picture is one face that fills it.")
+    ] = "crop",
+) -> Response:
+    """One row a picture, in the order of the pictures, with the keys of ``agr predict``.
+
+    A picture that cannot be read has its reason in ``error``, and the others go on. Pictures are
+    neither stored nor logged.
+    """
+    host = request.client.host if request.client else None
+    with shared.shares.request(host) as held:
+        pictures = await receive_pictures(request, shared.settings, held)
+        rows = await shared.read(pictures)
+    return JSONResponse({"results": rows})
+
+
+@guarded.get(
+    "/metrics",
+    summary="Count requests, pictures and batches",
+    response_class=Response,
+    responses={200: {"description": "Prometheus's format.", "content": {"text/plain": {}}}},
+)
+async def metrics(shared: Shared) -> Response:
+    """Numbers for Prometheus; none tells anything of a picture or a person."""
+    return Response(shared.metrics.text(), media_type=shared.metrics.content_type)
+
+
+@pages.get("/")
+async def page() -> FileResponse:
+    """Give the page."""
+    return FileResponse(STATIC / "index.html")
+
+
+@pages.get("/sw.js")
+async def service_worker() -> FileResponse:
+    """Give the service worker; it may only look after what lies below it."""
+    return FileResponse(STATIC / "sw.js")
+
+
+@pages.get("/docs")
+async def docs() -> FileResponse:
+    """Give Swagger UI, without the inline script that FastAPI's own page has."""
+    return FileResponse(STATIC / "docs.html")
+
+
+@pages.get("/docs/{name}")
+async def swagger(name: Literal["swagger-ui-bundle.js", "swagger-ui.css"]) -> FileResponse:
+    """Give Swagger UI's parts, as the package fastapi-offline ships them."""
+    return FileResponse(SWAGGER / name)

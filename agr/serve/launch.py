@@ -1,0 +1,98 @@
+"""Starts the service, in one process or several."""
+
+import os
+import socket
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from agr.errors import MissingExtraError, ParameterError
+from agr.serve.settings import Settings
+
+
+def launch(
+    settings: Settings, *, host: str, port: int, workers: int, predictor: dict[str, Any]
+) -> None:
+    """Serve until somebody stops it.
+
+    Parameters
+    ----------
+    settings : Settings
+        Bounds.
+    host : str
+        Address to listen on.
+    port : int
+        Port to listen on.
+    workers : int
+        Processes; each has its own models, queue and limits.
+    predictor : dict
+        What `agr.Predictor` is made with.
+
+    Raises
+    ------
+    MissingExtraError
+        The web packages are not installed.
+    ParameterError
+        Fewer workers than one.
+    ArtifactError
+        A saved model is damaged, too new, or for another task.
+    OSError
+        The address is taken.
+    """
+    if workers < 1:
+        raise ParameterError(f"workers must be at least 1, got {workers}.")
+    try:
+        import uvicorn
+
+        from agr.serve.app import create_app, to_environment
+        from agr.serve.metrics import SHARED_FOLDER
+    except ImportError as error:
+        raise MissingExtraError(
+            f'agr serve needs {error.name}: pip install "agr[serve]"'
+        ) from error
+    from agr.predictor import Predictor
+
+    predictor.setdefault("threads", max(1, (os.cpu_count() or 1) // workers))
+    made = Predictor(**predictor)  # in any case: what is wrong with a model is said once, here
+    _check_free(host, port)
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "server_header": False,
+        "ws": "none",
+        "timeout_graceful_shutdown": round(settings.timeout) + 1,
+    }
+    if workers == 1:
+        uvicorn.run(create_app(settings, made), **options)
+        return
+    del made
+    with _environment(SHARED_FOLDER):
+        to_environment(settings, predictor)
+        uvicorn.run("agr.serve.app:from_environment", factory=True, workers=workers, **options)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise before models load and workers start again and again for nothing."""
+    if port == 0:
+        return
+    family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, f"{host}:{port}") from None
+
+
+@contextmanager
+def _environment(name: str) -> Iterator[None]:
+    """Name a folder that lasts as long as the workers."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ[name] = folder
+        try:
+            yield
+        finally:
+            del os.environ[name]

@@ -1,0 +1,150 @@
+"""Every error as a JSON problem (RFC 9457); no stack trace, no inner detail."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str = Field("about:blank", description="Kind of problem; its status says it all.")
+    title: str = Field(description="Name of the status.")
+    status: int = Field(description="HTTP status.")
+    detail: str = Field(description="What was expected, what came and what to do.")
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    detail : str
+        Sentence for the client.
+    headers : mapping, optional
+        Sent along.
+    """
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers
+
+
+class ProblemResponse(JSONResponse):
+    """A problem, ready to be sent."""
+
+    media_type = MEDIA_TYPE
+
+
+def busy(detail: str, status: int = 503, seconds: int = 1) -> ProblemError:
+    """Give the problem of a service that has too much to do.
+
+    Parameters
+    ----------
+    detail : str
+        Sentence for the client.
+    status : {503, 429}
+        Whether everybody has to wait, or this client.
+    seconds : int
+        When to come back.
+
+    Returns
+    -------
+    ProblemError
+        With ``Retry-After``.
+    """
+    return ProblemError(status, detail, {"Retry-After": str(seconds)})
+
+
+def respond(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ProblemResponse:
+    """Write a problem.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    detail : str
+        Sentence for the client.
+    headers : mapping, optional
+        Sent along.
+
+    Returns
+    -------
+    ProblemResponse
+        To be sent.
+    """
+    problem = Problem(
+        type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail
+    )
+    return ProblemResponse(problem.model_dump(), status, headers)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe problems for the OpenAPI document.
+
+    Parameters
+    ----------
+    *statuses : int
+        HTTP statuses that an endpoint may answer with.
+
+    Returns
+    -------
+    dict
+        The ``responses`` of a route.
+    """
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Answer an application's errors with problems.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Changed in place.
+    """
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+
+
+async def _on_problem(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, ProblemError)  # what it was registered for
+    return respond(error.status, error.detail, error.headers)
+
+
+async def _on_http(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, HTTPException)
+    details = {
+        404: "There is nothing here; see /docs for what there is.",
+        405: f"{request.method} is not possible here; see the Allow header.",
+    }
+    detail = details.get(error.status_code, str(error.detail))
+    return respond(error.status_code, detail, error.headers)
+
+
+async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:
+    assert isinstance(error, RequestValidationError)
+    return respond(422, " ".join(map(_sentence, error.errors())))
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    place: Sequence[Any] = error["loc"]
+    return f"{' '.join(map(str, place))}: {error['msg']}."

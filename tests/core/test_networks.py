@@ -1,0 +1,182 @@
+import warnings
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from agr.core import networks
+from agr.core.backbones import BACKBONES
+from agr.errors import ArtifactError, ParameterError
+
+X = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+
+
+def build(network="tiny", image_size=32, *, weights=None, n_outputs=3):
+    return networks.build(
+        network, image_size, weights=weights, dropout=0.1, n_outputs=n_outputs, task="gender"
+    )
+
+
+def answers(model):
+    return model(X).numpy()
+
+
+class TestBuild:
+    @pytest.mark.parametrize("network", BACKBONES)
+    def test_native_size_and_output(self, network):
+        size = networks.native_size(network)
+        model = build(network, size)
+        assert model.input_shape == (None, size, size, 3)
+        assert model.output_shape == (None, 3)
+        assert model.input.dtype == "uint8"
+
+    @pytest.mark.parametrize("size", [16, 31, 50])
+    def test_other_sizes(self, size):
+        assert build(image_size=size).output_shape == (None, 3)
+
+    def test_probabilities(self):
+        np.testing.assert_allclose(answers(build()).sum(axis=1), 1, atol=1e-6)
+
+    def test_years_start_near_forty(self):
+        model = build(n_outputs=1)
+        assert model.output_shape == (None, 1)
+        assert model.layers[-1].name == "years"
+        model.get_layer("logits").set_weights([np.zeros((32, 1)), np.array([0.5])])
+        np.testing.assert_allclose(answers(model), 50)
+
+    def test_unknown_network(self):
+        with pytest.raises(ParameterError, match="got 'tinny'. Did you mean 'tiny'"):
+            build("tinny")
+        with pytest.raises(ParameterError, match="network must be one of"):
+            networks.native_size("resnet")
+
+
+class TestWeights:
+    """The start of a training: packaged, from a file, or random."""
+
+    @pytest.fixture
+    def start(self, tmp_path):
+        """Write the weights of one tiny network in the form of the packaged ones."""
+        model = build()
+        path = tmp_path / "start.npz"
+        variables = {
+            f"{layer.name}/{v.name}": v.numpy() for layer in model.layers for v in layer.weights
+        }
+        np.savez(path, **variables)
+        return model, path
+
+    def test_packaged_ones(self):
+        with np.load(networks.PACKAGED / "face_resnet.npz") as stored:
+            kernel = stored["stem_conv/kernel"]
+        model, random = (build("face_resnet", 32, weights=w) for w in ("auto", None))
+        found = model.get_layer("stem_conv").get_weights()[0]
+        np.testing.assert_allclose(found, kernel.astype(np.float32))
+        assert not np.allclose(random.get_layer("stem_conv").get_weights()[0], kernel)
+
+    def test_packaged_ones_fill_every_layer_of_the_trunk(self):
+        model = build("face_resnet", 32)
+        with np.load(networks.PACKAGED / "face_resnet.npz") as stored:
+            for layer in model.layers:
+                if layer.weights and layer.name != "logits":
+                    for variable in layer.weights:
+                        key = f"{layer.name}/{variable.name}"
+                        assert stored[key].shape == tuple(variable.shape)
+
+    def test_auto_without_packaged_ones_is_random(self):
+        assert not np.allclose(answers(build(weights="auto")), answers(build(weights="auto")))
+
+    @pytest.mark.parametrize("kind", [str, lambda p: p], ids=["str", "Path"])
+    def test_file(self, start, kind):
+        model, path = start
+        np.testing.assert_array_equal(answers(build(weights=kind(path))), answers(model))
+
+    def test_file_with_another_head_gives_the_trunk(self, start):
+        model, path = start
+        with np.load(path) as stored:
+            np.savez(path, **{k: v for k, v in stored.items() if not k.startswith("logits")})
+        other = build(weights=path, n_outputs=5)
+        for one, two in zip(
+            model.get_layer("conv2").get_weights(),
+            other.get_layer("conv2").get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, two)
+
+    def test_file_with_the_head_of_another_task(self, start):
+        """What `start` saved with three labels can start a network with five."""
+        model, path = start
+        other = build(weights=path, n_outputs=5)
+        np.testing.assert_array_equal(
+            model.get_layer("conv2").get_weights()[0], other.get_layer("conv2").get_weights()[0]
+        )
+
+    def test_missing_file(self):
+        with pytest.raises(ParameterError, match="'auto', None or a file.*there is no 'gone.npz'"):
+            build(weights="gone.npz")
+
+    def test_file_for_another_network(self, start):
+        with pytest.raises(ParameterError, match="start.npz holds no weights for this network"):
+            build("face_resnet", 32, weights=start[1])
+
+    @pytest.mark.parametrize("content", [b"no weights", b"PK\x03\x04 cut off"], ids=["any", "zip"])
+    def test_no_weights_file(self, tmp_path, content):
+        (tmp_path / "model.h5").write_bytes(content)
+        with pytest.raises(ParameterError, match="model.h5 holds no weights"):
+            build(weights=tmp_path / "model.h5")
+
+
+class TestTemperature:
+    def test_divides_the_logits(self):
+        model = build()
+        before = np.log(answers(model))
+        networks.divide_logits(model, 2.5)
+        after = np.log(answers(model))
+        np.testing.assert_allclose(
+            after - after[:, :1], (before - before[:, :1]) / 2.5, rtol=1e-3, atol=1e-5
+        )
+
+
+class TestExport:
+    @pytest.mark.parametrize("n_outputs", [1, 3], ids=["years", "labels"])
+    def test_answers_alike_for_any_number_of_pictures(self, tmp_path, n_outputs):
+        model = build(n_outputs=n_outputs)
+        networks.export_onnx(model, tmp_path / "m.onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+        assert session.get_inputs()[0].type == "tensor(uint8)"
+        for n in (1, 3):
+            (found,) = session.run(None, {session.get_inputs()[0].name: X[:n]})
+            np.testing.assert_allclose(found, answers(model)[:n], rtol=1e-5, atol=1e-5)
+
+    def test_default_network(self, tmp_path):
+        model = build("face_resnet", 32, weights="auto")
+        networks.export_onnx(model, tmp_path / "m.onnx")
+        session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+        (found,) = session.run(None, {session.get_inputs()[0].name: X})
+        np.testing.assert_allclose(found, answers(model), atol=1e-5)
+
+    def test_leaves_the_warning_filters_alone(self, tmp_path):
+        before = list(warnings.filters)
+        networks.export_onnx(build(), tmp_path / "m.onnx")
+        assert warnings.filters == before
+
+
+class TestSavedModelAsStart:
+    """``weights`` may be the folder of a saved model."""
+
+    def test_head_and_trunk_are_taken_over(self, trained):
+        saved = trained["gender"]
+        size = saved.estimator.image_size_
+        model = networks.build(
+            "tiny", size, weights=str(saved.folder), dropout=0.0, n_outputs=2, task="gender"
+        )
+        images = np.zeros((1, size, size, 3), dtype=np.uint8)
+        expected = saved.estimator.model_(images).numpy()
+        np.testing.assert_allclose(model(images).numpy(), expected, atol=1e-6)
+
+    def test_another_network_is_refused(self, trained):
+        with pytest.raises(ParameterError, match="holds another network than this one"):
+            build(weights=str(trained["gender"].folder), n_outputs=3)
+
+    def test_another_task_is_refused(self, trained):
+        with pytest.raises(ArtifactError, match="is a model for age, expected one for gender"):
+            build(weights=str(trained["age"].folder))

@@ -1,0 +1,139 @@
+import json
+import math
+
+import keras_tuner
+import pytest
+
+from agr.core import tuning
+from agr.errors import ParameterError
+from agr.gender.estimator import GenderEstimator
+from agr.gender.space import search_space
+
+
+@pytest.fixture(scope="module")
+def few(faces_drawn):
+    X, labels = faces_drawn(40, seed=6)
+    return X, labels["gender"]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Replace the training by a formula of the parameters; notes what was tried."""
+    tried = []
+
+    def fit(self, X, y, *, validation_data):
+        tried.append(self.get_params())
+        self.history_ = [{"val_loss": 5.0}, {"val_loss": abs(self.dropout - 0.3)}]
+        return self
+
+    monkeypatch.setattr(GenderEstimator, "fit", fit)
+    return tried
+
+
+def tune(new_estimator, few, **options):
+    return new_estimator("gender", epochs=1).tune(*few, **{"trials": 2, "refit": False, **options})
+
+
+class TestReal:
+    """With trainings that really happen."""
+
+    def test_two_trials_and_refit(self, new_estimator, few):
+        estimator = new_estimator("gender", epochs=1)
+        assert estimator.tune(*few, trials=2) is estimator
+        assert [trial["status"] for trial in estimator.trials_] == ["completed"] * 2
+        losses = [trial["val_loss"] for trial in estimator.trials_]
+        best = estimator.trials_[losses.index(min(losses))]
+        assert estimator.best_params_ == best["params"]
+        assert best["params"].items() <= estimator.get_params().items()
+        assert estimator.predict(few[0]).shape == (40,)
+        json.dumps(estimator.trials_)
+
+    def test_a_wrong_parameter_stops_at_once(self, new_estimator, few):
+        estimator = new_estimator("gender", epochs=1, weights="gone.npz")
+        with pytest.raises(ParameterError, match="The search stopped: .*there is no 'gone.npz'"):
+            estimator.tune(*few, trials=2)
+
+
+@pytest.mark.parametrize("algorithm", tuning.ORACLES)
+class TestAlgorithms:
+    def test_trials(self, new_estimator, few, quick, algorithm):
+        estimator = tune(new_estimator, few, algorithm=algorithm)
+        assert len(estimator.trials_) >= 2 if algorithm != "hyperband" else estimator.trials_
+        for trial in estimator.trials_:
+            assert trial["status"] == "completed"
+            assert trial["val_loss"] == pytest.approx(abs(trial["params"]["dropout"] - 0.3))
+            assert set(trial["params"]) == set(search_space(keras_tuner.HyperParameters()))
+        assert not hasattr(estimator, "model_")
+
+    def test_repeats(self, new_estimator, few, quick, algorithm):
+        first, second = (tune(new_estimator, few, algorithm=algorithm).trials_ for _ in range(2))
+        assert [t["params"] for t in first] == [t["params"] for t in second]
+
+
+class TestSearch:
+    def test_number_of_trials(self, new_estimator, few, quick):
+        assert len(tune(new_estimator, few, trials=5).trials_) == 5
+        assert len(quick) == 5
+
+    def test_hyperband_gives_more_epochs_to_the_better(self, new_estimator, few, quick):
+        estimator = new_estimator("gender", epochs=9)
+        estimator.tune(*few, algorithm="hyperband", refit=False)
+        assert {p["epochs"] for p in quick} == {1, 3, 9}
+        assert estimator.epochs == 9
+
+    def test_best_is_set(self, new_estimator, few, quick):
+        estimator = tune(new_estimator, few, trials=6)
+        best = min(estimator.trials_, key=lambda t: t["val_loss"])
+        assert estimator.dropout == best["params"]["dropout"] == estimator.best_params_["dropout"]
+
+    def test_resume_keeps_trials(self, new_estimator, few, quick, tmp_path):
+        first = tune(new_estimator, few, directory=tmp_path).trials_
+        more = tune(new_estimator, few, directory=tmp_path, trials=3, resume=True).trials_
+        assert len(quick) == 3
+        assert more[:2] == first
+
+    def test_without_resume_old_trials_are_dropped(self, new_estimator, few, quick, tmp_path):
+        tune(new_estimator, few, directory=tmp_path, trials=3)
+        assert len(tune(new_estimator, few, directory=tmp_path).trials_) == 2
+        assert len(quick) == 5
+
+    def test_failing_trial_is_reported(self, new_estimator, few, quick, monkeypatch, capfd):
+        fit = GenderEstimator.fit
+
+        def fail_first(self, *args, **kwargs):
+            fit(self, *args, **kwargs)
+            if len(quick) == 1:
+                raise MemoryError("too wide")
+            return self
+
+        monkeypatch.setattr(GenderEstimator, "fit", fail_first)
+        estimator = tune(new_estimator, few, trials=3)
+        statuses = [trial["status"] for trial in estimator.trials_]
+        assert statuses == ["failed", "completed", "completed"]
+        assert math.isnan(estimator.trials_[0]["val_loss"])
+        assert estimator.best_params_ in [t["params"] for t in estimator.trials_[1:]]
+
+    def test_no_trial_finished(self, new_estimator, few, monkeypatch):
+        def fail(self, *args, **kwargs):
+            raise MemoryError("too wide")
+
+        monkeypatch.setattr(GenderEstimator, "fit", fail)
+        with pytest.raises(ParameterError, match="(?s)No trial finished; the last said.*too wide"):
+            tune(new_estimator, few)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"algorithm": "bayes"}, "Did you mean 'bayesian'"),
+            ({"trials": 0}, "trials must be at least 1, got 0"),
+        ],
+        ids=["algorithm", "trials"],
+    )
+    def test_bad_options(self, new_estimator, few, options, message):
+        with pytest.raises(ParameterError, match=message):
+            tune(new_estimator, few, **options)
+
+    def test_bad_parameters_are_found_before_the_first_trial(self, new_estimator, few, quick):
+        with pytest.raises(ParameterError, match="epochs must be"):
+            new_estimator("gender", epochs=0).tune(*few, trials=2)
+        assert quick == []

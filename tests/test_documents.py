@@ -1,0 +1,59 @@
+"""The README and the docstrings say what is so."""
+
+import doctest
+import importlib.util
+import pkgutil
+import re
+from importlib import import_module
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import agr
+from agr.cli import app
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+MODULES = [
+    name
+    for _, name, _ in pkgutil.walk_packages(agr.__path__, "agr.")
+    if not name.startswith("agr.serve") and name != "agr.__main__"
+]
+
+
+@pytest.mark.parametrize("name", ["agr", *MODULES])
+def test_examples_in_docstrings_run(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert doctest.testmod(import_module(name)).failed == 0
+
+
+def test_examples_in_the_readme_run(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+    assert result.attempted >= 5
+    assert result.failed == 0
+
+
+def test_the_readmes_scores_are_those_of_the_benchmark():
+    path = ROOT / "benchmarks" / "accuracy.py"
+    spec = importlib.util.spec_from_file_location("accuracy", path)
+    accuracy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(accuracy)
+    table = accuracy.readme_table(pd.read_csv(ROOT / "benchmarks" / "results" / "accuracy.csv"))
+    assert f"<!-- scores -->\n{table}\n<!-- end of scores -->" in README
+
+
+def test_the_readmes_commands_and_options_exist():
+    lines = re.findall(r"agr ([a-z]+) [^`\n#]*", README)
+    assert {"predict", "train", "evaluate"} <= set(lines)
+    for command, rest in re.findall(r"agr (predict|train|evaluate) ([^`\n#&]*)", README):
+        shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in shown, f"agr {command} has no {option}"
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
+def test_the_readmes_links_lead_somewhere(target):
+    assert (ROOT / target).exists()

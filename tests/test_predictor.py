@@ -1,0 +1,224 @@
+"""Three saved models side by side."""
+
+import dataclasses
+import io
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import agr
+from agr import Prediction, Predictor
+from agr.errors import ArtifactError, ImageError, ParameterError
+from agr.tasks import TASKS
+
+
+@pytest.fixture(scope="module")
+def folders(trained):
+    return {task: model.folder for task, model in trained.items()}
+
+
+@pytest.fixture(scope="module")
+def predictor(folders):
+    return Predictor(**folders)
+
+
+@pytest.fixture(scope="module")
+def pictures(trained):
+    return list(trained["age"].X_test[:6])
+
+
+def same(one, two):
+    """Batches of other sizes may differ in the last digits."""
+    for a, b in zip(dataclasses.astuple(one), dataclasses.astuple(two), strict=True):
+        if isinstance(a, dict):
+            assert a == pytest.approx(b, abs=1e-5)
+        elif isinstance(a, float | tuple):
+            assert a == pytest.approx(b, abs=1e-3)
+        else:
+            assert a == b
+
+
+class TestOne:
+    def test_all_fields(self, predictor, pictures):
+        found = predictor.predict(pictures[0])
+        assert isinstance(found, Prediction)
+        low, high = found.age_interval
+        assert 0 <= low <= found.age <= high <= 120
+        assert found.error is None
+        for label, chances in (
+            (found.gender, found.gender_probabilities),
+            (found.race, found.race_probabilities),
+        ):
+            assert label == max(chances, key=chances.get)
+            assert sum(chances.values()) == pytest.approx(1, abs=1e-5)
+
+    def test_answers_as_the_estimators(self, predictor, trained):
+        X = trained["age"].X_test
+        found = predictor.predict(list(X))
+        ages = trained["age"].estimator.predict(X)
+        assert [f.age for f in found] == pytest.approx(list(ages), abs=1e-3)
+        assert [f.gender for f in found] == list(trained["gender"].estimator.predict(X))
+        proba = trained["race"].estimator.predict_proba(X)
+        np.testing.assert_allclose(
+            [list(f.race_probabilities.values()) for f in found], proba, atol=1e-5
+        )
+        y = trained["age"].y_test
+        inside = [
+            f.age_interval[0] <= a <= f.age_interval[1] for f, a in zip(found, y, strict=True)
+        ]
+        assert np.mean(inside) == pytest.approx(
+            trained["age"].estimator.evaluate(X, y).overall["coverage"], abs=0.02
+        )
+
+    def test_kinds_of_input_agree(self, predictor, pictures, tmp_path):
+        path = tmp_path / "face.png"
+        image = Image.fromarray(pictures[0])
+        image.save(path)
+        expected = predictor.predict(pictures[0])
+        for kind in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes()), image):
+            assert predictor.predict(kind) == expected
+        with path.open("rb") as file:
+            assert predictor.predict(file) == expected
+
+    def test_to_dict_is_json(self, predictor, pictures):
+        found = predictor.predict(pictures[0])
+        plain = json.loads(json.dumps(found.to_dict()))
+        assert list(plain) == [field.name for field in dataclasses.fields(Prediction)]
+        assert plain["age_interval"] == list(found.age_interval)
+        assert plain["gender"] == found.gender
+
+    def test_frozen(self, predictor, pictures):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            predictor.predict(pictures[0]).age = 1
+
+    @pytest.mark.parametrize(
+        ("image", "message"),
+        [
+            ("gone.png", "gone.png does not exist"),
+            (b"words", "5 bytes is not a picture in a known format"),
+            (np.zeros((8, 8, 3)), "uint8 array.*got float64"),
+            (np.zeros((2, 8, 8, 3), np.uint8), r"\(h, w, 3\), got \(2, 8, 8, 3\)"),
+            (None, "got NoneType"),
+        ],
+        ids=["path", "bytes", "float", "batch", "None"],
+    )
+    def test_unreadable(self, predictor, image, message):
+        with pytest.raises(ImageError, match=message):
+            predictor.predict(image)
+
+
+class TestMany:
+    def test_list_and_tuple(self, predictor, pictures):
+        expected = [predictor.predict(picture) for picture in pictures]
+        for kind in (list, tuple):
+            found = predictor.predict(kind(pictures))
+            assert isinstance(found, list)
+            for one, two in zip(found, expected, strict=True):
+                same(one, two)
+        assert len({f.age for f in expected}) == 6  # so that the order could be seen to be wrong
+
+    @pytest.mark.parametrize("batch_size", [1, 4, 6, 100])
+    def test_batch_size_does_not_matter(self, predictor, pictures, batch_size):
+        found = predictor.predict(pictures, batch_size=batch_size)
+        for one, two in zip(found, predictor.predict(pictures), strict=True):
+            same(one, two)
+
+    def test_no_picture(self, predictor):
+        assert predictor.predict([]) == []
+
+    @pytest.mark.parametrize("batch_size", [0, -1])
+    def test_no_batch(self, predictor, pictures, batch_size):
+        with pytest.raises(
+            ParameterError, match=f"batch_size must be at least 1, got {batch_size}"
+        ):
+            predictor.predict(pictures, batch_size=batch_size)
+
+    @pytest.mark.parametrize("batch_size", [1, 2, 10])
+    def test_bad_pictures_among_them(self, predictor, pictures, batch_size):
+        mixed = ["gone.png", pictures[0], b"words", pictures[1], pictures[2]]
+        found = predictor.predict(mixed, batch_size=batch_size)
+        assert found[0] == Prediction(error="gone.png does not exist; check the path.")
+        assert "5 bytes is not a picture" in found[2].error
+        for place, picture in ((1, 0), (3, 1), (4, 2)):
+            same(found[place], predictor.predict(pictures[picture]))
+
+    def test_only_bad_pictures(self, predictor):
+        assert [f.age for f in predictor.predict(["gone.png"] * 3)] == [None] * 3
+
+    def test_stream_is_lazy(self, predictor, pictures):
+        taken = []
+
+        def endless():
+            for i in itertools.count():
+                taken.append(i)
+                yield pictures[i % 6]
+
+        stream = predictor.stream(endless(), batch_size=3)
+        assert taken == []
+        first = next(stream)
+        assert taken == [0, 1, 2]
+        same(first, predictor.predict(pictures[0]))
+        for i, found in enumerate(itertools.islice(stream, 7), start=1):
+            same(found, predictor.predict(pictures[i % 6]))
+        assert len(taken) == 9
+        stream.close()
+
+
+class TestTasks:
+    @pytest.mark.parametrize("tasks", [["gender"], "gender", ("gender", "gender")], ids=repr)
+    def test_others_are_none(self, folders, pictures, predictor, tasks):
+        alone = Predictor(tasks, gender=folders["gender"])
+        found = alone.predict(pictures[0])
+        assert alone.tasks == ("gender",)
+        assert (found.age, found.age_interval, found.race, found.race_probabilities) == (None,) * 4
+        assert found.gender == predictor.predict(pictures[0]).gender
+
+    def test_models_of_different_sizes(self, new_estimator, folders, pictures, tmp_path, trained):
+        race = new_estimator("race", image_size=20, epochs=1)
+        race.fit(trained["race"].X[:40], trained["race"].y[:40]).save(tmp_path / "race")
+        found = Predictor(
+            ["gender", "race"], gender=folders["gender"], race=tmp_path / "race"
+        ).predict(pictures)
+        np.testing.assert_allclose(
+            [list(f.race_probabilities.values()) for f in found],
+            race.predict_proba(np.stack(pictures)),
+            atol=1e-5,
+        )
+
+    @pytest.mark.parametrize(
+        ("tasks", "message"),
+        [
+            (["age", "gendr"], "got 'gendr'. Did you mean 'gender'"),
+            ("agee", "Did you mean 'age'"),
+            ([], "tasks is empty; choose from age, gender, race"),
+        ],
+        ids=["one of two", "word", "none"],
+    )
+    def test_wrong(self, tasks, message):
+        with pytest.raises(ParameterError, match=message):
+            Predictor(tasks)
+
+    def test_model_for_another_task(self, folders):
+        with pytest.raises(ArtifactError, match="is a model for race, expected one for gender"):
+            Predictor("gender", gender=folders["race"])
+
+    def test_no_model(self, tmp_path):
+        with pytest.raises(ArtifactError, match="is no saved model"):
+            Predictor("gender", gender=tmp_path)
+
+    def test_threads(self, folders, pictures, predictor):
+        one = Predictor(**folders, threads=1)
+        same(one.predict(pictures[0]), predictor.predict(pictures[0]))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_bundled_models(pictures, task):
+    if not (Path(agr.__file__).parent / task / "pretrained").is_dir():
+        pytest.skip(f"this checkout holds no shipped model for {task}")
+    for found in Predictor([task]).predict(pictures):
+        assert found.error is None
+        assert getattr(found, task) is not None

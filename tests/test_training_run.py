@@ -1,0 +1,183 @@
+"""What a training and an evaluation from a folder do, apart from the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from agr.core.data import make_faces
+from agr.datasets import read_any
+from agr.errors import DatasetError, LabelError, ParameterError
+from agr.gender import GenderEstimator
+from agr.training_run import (
+    Run,
+    estimator_class,
+    evaluate_faces,
+    evaluate_run,
+    groups_of,
+    train_run,
+)
+
+SPLIT = {"validation": 0.1, "test": 0.2, "split": None, "seed": 0}
+
+
+def make_run(folder, model, **changes):
+    fields = {
+        "task": "gender",
+        "data": folder,
+        "output": model,
+        "recipe": None,
+        "parameters": {"network": "tiny", "image_size": 16, "epochs": 1, "batch_size": 16},
+        "min_age": 0,
+        "checkpoint": None,
+        "tensorboard": None,
+        **SPLIT,
+    }
+    return Run(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def done(drawn_utkface, tmp_path_factory):
+    """Train once; gives what was asked, the scores and the lines that were said."""
+    folder = tmp_path_factory.mktemp("run")
+    lines = []
+    run = make_run(
+        drawn_utkface, folder / "model", seed=3, min_age=5, tensorboard=folder / "boards"
+    )
+    return run, train_run(run, lines.append), lines
+
+
+class TestTrain:
+    def test_says_what_it_does(self, done):
+        run, _, lines = done
+        assert lines[0].startswith("80 of 81 entries kept")
+        assert "1 left out, malformed name: 39_1_201700000.png" in lines[0]
+        n_old = (read_any(run.data).table["age"] >= 5).sum()
+        n_test, n_validation = int(n_old * 0.2), int(n_old * 0.8 * 0.125)
+        assert f"{n_validation} to choose the best epoch, {n_test} for the scores" in lines[1]
+        assert lines[2].startswith("epoch 1/1  ")
+        assert "val_loss" in lines[2]
+        assert lines[-1] == f"saved to {run.output}"
+
+    def test_saves_scores_and_seed(self, done):
+        run, report, _ = done
+        manifest = json.loads((run.output / "agr.json").read_text())
+        assert manifest["parameters"]["random_state"] == 3
+        assert manifest["notes"]["split"] == "seed 3"
+        assert manifest["notes"]["data"] == run.data.name
+        assert manifest["notes"]["test accuracy"] == round(report.overall["accuracy"], 4)
+        assert list((run.output.parent / "boards").rglob("*tfevents*"))
+
+    def test_evaluation_of_the_test_part_gives_the_same(self, done):
+        run, report, _ = done
+        faces = read_any(run.data).at_least(5).split(validation=0.1, test=0.2, random_state=3)
+        again = evaluate_faces(GenderEstimator.load(run.output), faces.test)
+        assert again.overall == pytest.approx(report.overall, abs=1e-6)
+        assert again.n == report.n == len(faces.test)
+        assert {name.split("=")[0] for name in report.by_group} == {"gender", "race", "age"}
+
+    @pytest.mark.parametrize(
+        ("changes", "error", "message"),
+        [
+            ({"recipe": "shiped"}, ParameterError, "Did you mean 'shipped'"),
+            ({"data": Path("nowhere")}, DatasetError, "nowhere is not there; expected a folder"),
+            ({"test": 0.9, "validation": 0.2}, ParameterError, "together less than 1"),
+            ({"parameters": {"network": "big"}}, ParameterError, "network must be one of"),
+            ({"min_age": 200}, LabelError, "empty"),
+        ],
+        ids=["recipe", "data", "shares", "network", "nobody left"],
+    )
+    def test_wrong(self, drawn_utkface, tmp_path, changes, error, message):
+        with pytest.raises(error, match=message):
+            train_run(make_run(drawn_utkface, tmp_path / "m", **changes), lambda line: None)
+        assert not (tmp_path / "m").exists()
+
+    @pytest.mark.parametrize("task", ["age", "gender", "race"])
+    def test_recipe_is_below_what_is_given(self, task, tmp_path):
+        from agr.training_run import _stages
+
+        run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={"epochs": 2})
+        assert {stage.epochs for stage in _stages(run)} == {2}
+        run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={}, seed=5)
+        recipes = __import__(f"agr.{task}.recipes", fromlist=["RECIPES"]).RECIPES
+        for stage, expected in zip(_stages(run), recipes["shipped"], strict=True):
+            assert expected.items() <= stage.get_params().items()
+            assert stage.random_state == 5
+
+
+class TestEvaluate:
+    def test_all(self, drawn_utkface, trained):
+        report, dropped = evaluate_run(
+            "gender", drawn_utkface, trained["gender"].folder, "all", **SPLIT
+        )
+        assert report.n == 80
+        assert report.overall["accuracy"] > 0.95
+        assert "1 left out" in dropped
+
+    def test_parts_add_up(self, drawn_utkface, trained):
+        reports = [
+            evaluate_run("race", drawn_utkface, trained["race"].folder, part, **SPLIT)[0]
+            for part in ("train", "validation", "test")
+        ]
+        assert sum(report.n for report in reports) == 80
+        assert reports[2].n == 16
+
+    def test_published_split(self, drawn_utkface, trained, tmp_path):
+        faces = read_any(drawn_utkface)
+        faces.split(validation=0.5, test=0.25, random_state=9).write_csv(
+            tmp_path / "split.csv", drawn_utkface
+        )
+        options = {**SPLIT, "split": tmp_path / "split.csv"}
+        report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
+        assert report.n == 20
+
+    def test_pictures_without_the_label_are_left_out(self, trained, drawn_utkface):
+        table = read_any(drawn_utkface).table.copy()
+        table.loc[:9, "gender"] = None
+        estimator = trained["gender"].estimator
+        report = evaluate_faces(estimator, make_faces(table))
+        assert report.n == 70
+
+
+def test_groups_of():
+    table = pd.DataFrame(
+        {
+            "path": list("abcde"),
+            "age": [0, 2.9, 3, 61, np.nan],
+            "gender": ["male", None, "male", "female", "male"],
+        }
+    )
+    groups = groups_of(make_faces(table))
+    assert list(groups["age"]) == ["000-002", "000-002", "003-012", "061+", "unknown"]
+    assert list(groups["gender"]) == ["male", "unknown", "male", "female", "male"]
+    assert list(groups["race"]) == ["unknown"] * 5
+
+
+@pytest.mark.parametrize("task", ["age", "gender", "race"])
+def test_estimator_class(task):
+    assert estimator_class(task).__name__ == f"{task.title()}Estimator"
+
+
+def test_stages_go_on_from_the_weights_of_the_one_before(drawn_utkface, tmp_path, monkeypatch):
+    stages = [{"epochs": 2, "learning_rate": 0.01}, {"epochs": 1, "learning_rate": 1e-9}]
+    monkeypatch.setattr("agr.gender.recipes.RECIPES", {"two": stages})
+    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16}
+    checkpoint = tmp_path / "state"
+    lines = []
+    run = make_run(
+        drawn_utkface,
+        tmp_path / "model",
+        recipe="two",
+        parameters=parameters,
+        checkpoint=checkpoint,
+    )
+    train_run(run, lines.append)
+    assert "stage 2 of 2" in lines
+    first = GenderEstimator.load(checkpoint / "1-model")
+    last = GenderEstimator.load(run.output)
+    assert [len(first.history_), len(last.history_)] == [2, 1]
+    # A learning rate of nearly nothing leaves the kernels as the first stage had them.
+    kernels = [e.model_.get_layer("conv1").get_weights()[0] for e in (first, last)]
+    np.testing.assert_allclose(*kernels, atol=1e-5)
