@@ -150,8 +150,8 @@ def update_readme() -> None:
     table = readme_table(pd.read_csv(RESULTS / "accuracy.csv"))
     text = README.read_text()
     new = re.sub(
-        r"(<!-- scores -->\n).*?(\n<!-- end of scores -->)",
-        lambda found: found[1] + table + found[2],
+        r"(<!-- scores -->\n).*?(<!-- end of scores -->)",
+        lambda found: f"{found[1]}{table}\n{found[2]}",
         text,
         flags=re.DOTALL,
     )
