@@ -3,6 +3,7 @@
 import importlib
 import os
 import tempfile
+from contextlib import suppress
 from typing import Any
 
 import keras_tuner
@@ -113,14 +114,16 @@ def search(
             )
             # The space is declared once up front, so that its first trial is the default.
             module.search_space(tuner.oracle.hyperparameters)
-            tuner.search(verbose=0)
+            # KerasTuner raises after many failures in a row; what was tried is told below.
+            with suppress(RuntimeError):
+                tuner.search(verbose=0)
         except keras_tuner.errors.FatalError as error:
             raise ParameterError(f"The search stopped: {error}") from error
         found = sorted(tuner.oracle.trials.values(), key=lambda trial: int(trial.trial_id))
         results = [_row(trial, module.search_space) for trial in found]
     if not any(row["status"] == "completed" for row in results):
-        messages = [trial.message for trial in found if trial.message]
-        raise ParameterError(f"No trial finished; the last said: {(messages or ['nothing'])[-1]}")
+        said = [trial.message.strip().splitlines()[-1] for trial in found if trial.message]
+        raise ParameterError(f"No trial finished; the last said: {(said or ['nothing'])[-1]}")
     return results
 
 

@@ -111,7 +111,7 @@ class TestWeights:
         )
 
     def test_missing_file(self):
-        with pytest.raises(ParameterError, match="'auto', None or a file.*there is no 'gone.npz'"):
+        with pytest.raises(ParameterError, match="'auto', None, a file .*there is no 'gone.npz'"):
             build(weights="gone.npz")
 
     def test_file_for_another_network(self, start):
