@@ -12,7 +12,7 @@ from agr.detect.centerface import CenterFace
 from agr.detect.shrinking import largest_first, shrink
 from agr.errors import MissingExtraError, ParameterError
 
-# Of examples/astronaut.jpg, read off by eye, in pixels.
+# Of examples/astronaut.jpg, in pixels, looked at in the picture.
 EYES = {"left_eye": (58, 61), "right_eye": (138, 59)}
 
 
