@@ -74,12 +74,14 @@ class TestPredict:
 
     def test_output_is_replaced_whole(self, pictures, models, tmp_path):
         (tmp_path / "rows.csv").write_text("old")
+        (tmp_path / "link").hardlink_to(tmp_path / "rows.csv")
         found = run(
             "predict", pictures, "--format", "csv", "--output", tmp_path / "rows.csv", *models
         )
         assert (found.exit_code, found.stdout) == (0, "")
         assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
-        assert os.listdir(tmp_path) == ["rows.csv"]
+        assert (tmp_path / "link").read_text() == "old"  # another file took the name
+        assert sorted(os.listdir(tmp_path)) == ["link", "rows.csv"]
 
     def test_stopped_output_leaves_the_old(self, pictures, models, tmp_path, monkeypatch):
         def stop(rows, form, stream):

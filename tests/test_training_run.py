@@ -1,6 +1,7 @@
 """What a training and an evaluation from a folder do, apart from the command line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,29 @@ class TestTrain:
         with pytest.raises(error, match=message):
             train_run(make_run(drawn_utkface, tmp_path / "m", **changes), lambda line: None)
         assert not (tmp_path / "m").exists()
+
+    def test_learns_from_one_of_each_group_of_duplicates(
+        self, drawn_utkface, tmp_path, monkeypatch
+    ):
+        class Stop(Exception):
+            pass
+
+        def fit(self, X, y, *, validation_data, **options):
+            raise Stop(len(X), len(validation_data[0]))
+
+        monkeypatch.setattr(GenderEstimator, "fit", fit)
+        data = shutil.copytree(drawn_utkface, tmp_path / "data")
+        for path in sorted(data.glob("*_2017*.png"))[:30]:
+            shutil.copyfile(path, data / f"5{path.name[1:]}-copy.png")
+        lines = []
+        run = make_run(data, tmp_path / "m", validation=0.25, test=0.25)
+        with pytest.raises(Stop) as stop:
+            train_run(run, lines.append)
+        parts = read_any(data).split(validation=0.25, test=0.25, random_state=0)
+        n_train = len(parts.train.merge_duplicates())
+        assert n_train < len(parts.train)
+        assert stop.value.args == (n_train, len(parts.validation))
+        assert f"({len(parts.train) - n_train} duplicates merged)" in lines[1]
 
     @pytest.mark.parametrize("task", ["age", "gender", "race"])
     def test_recipe_is_below_what_is_given(self, task, tmp_path):

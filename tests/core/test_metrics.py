@@ -95,6 +95,7 @@ class TestCalibrationError:
     def test_opposite_errors_in_one_bin_cancel_and_in_two_do_not(self):
         assert expected_calibration_error([0.5, 0.5], [1, 0]) == pytest.approx(0)
         assert expected_calibration_error([0.2, 0.9], [1, 0]) == pytest.approx(0.85)
+        assert expected_calibration_error([0.85, 0.99], [1, 0]) == pytest.approx(0.57)
 
 
 class TestBootstrap:
