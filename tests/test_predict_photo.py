@@ -153,7 +153,7 @@ class TestDetector:
         pytest.importorskip("mtcnn", reason="the extra agr[detect] is not installed")
         found = Predictor(**models, detector="mtcnn").predict_photo(photo)
         for ours, theirs in zip(predictor.predict_photo(photo), found, strict=True):
-            np.testing.assert_allclose(ours.landmarks["nose"], theirs.landmarks["nose"], atol=12)
+            np.testing.assert_allclose(ours.landmarks["nose"], theirs.landmarks["nose"], atol=24)
 
 
 class TestStream:
@@ -204,7 +204,7 @@ class TestFormats:
         found = predictor.predict_photo(encode(image, kind, **options))
         expected = predictor.predict_photo(photo)
         assert len(found) == 2
-        np.testing.assert_allclose(found[0].box, expected[0].box, atol=12)
+        np.testing.assert_allclose(found[0].box, expected[0].box, atol=25)
 
     def test_first_frame_of_an_animation(self, predictor, photo):
         blank = Image.new("RGB", photo.size)
