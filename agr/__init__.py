@@ -12,6 +12,7 @@ from agr._version import __version__
 
 _HOMES = {
     "AgeEstimator": "agr.age",
+    "Face": "agr.predictor",
     "GenderEstimator": "agr.gender",
     "Prediction": "agr.predictor",
     "Predictor": "agr.predictor",
@@ -19,6 +20,7 @@ _HOMES = {
 }
 __all__ = [
     "AgeEstimator",
+    "Face",
     "GenderEstimator",
     "Prediction",
     "Predictor",

@@ -19,6 +19,7 @@ COLUMNS = (
     "error",
 )
 FACE_COLUMNS = ("image", "box", "score", "landmarks", *COLUMNS[1:])
+NO_FACE = "no face was found"  # the error of a photo without any
 Row = dict[str, Any]
 
 

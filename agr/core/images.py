@@ -232,7 +232,6 @@ def _from_pil(image: Image.Image, name: str, max_side: int | None) -> tuple[Pixe
 
 
 def _shrink(image: Image.Image, max_side: int) -> Image.Image:
-    exif = image.getexif()
     scale = max_side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     # A JPEG is decoded at a half, quarter or eighth, as long as that leaves enough pixels.
@@ -241,6 +240,4 @@ def _shrink(image: Image.Image, max_side: int) -> Image.Image:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
     elif image.mode.startswith("I"):
         image = image.convert("F")
-    small = image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    small.info["exif"] = exif.tobytes()  # for the rotation; a TIFF keeps it elsewhere
-    return small
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)

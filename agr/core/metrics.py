@@ -1,7 +1,6 @@
 """Scores: numpy in, floats out."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +38,36 @@ def regression_metrics(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str
         "rmse": float(np.sqrt((errors**2).mean())),
         "cs5": float((np.abs(errors) <= CS_YEARS).mean()),
         "bias": float(errors.mean()),
+    }
+
+
+def summary(values: npt.ArrayLike) -> dict[str, float]:
+    """Summarize numbers.
+
+    Parameters
+    ----------
+    values : array of shape (n,)
+        At least one.
+
+    Returns
+    -------
+    dict of str to float
+        ``count``, ``mean``, ``std`` (of these numbers, not of a population they are drawn from),
+        ``min``, the quartiles ``25 %``, ``50 %`` and ``75 %``, and ``max``.
+
+    Examples
+    --------
+    >>> summary([1, 2, 3, 6])["mean"]
+    3.0
+    """
+    numbers = np.asarray(values, dtype=float)
+    names = ("min", "25 %", "50 %", "75 %", "max")
+    quartiles = np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]).tolist()
+    return {
+        "count": len(numbers),
+        "mean": float(numbers.mean()),
+        "std": float(numbers.std()),
+        **dict(zip(names, quartiles, strict=True)),
     }
 
 
@@ -111,37 +140,3 @@ def expected_calibration_error(
     bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
     sums = np.bincount(bins, weights=sure - right, minlength=n_bins)
     return float(np.abs(sums).sum() / len(sure))
-
-
-def bootstrap_interval(
-    score: Callable[[npt.NDArray[np.intp]], float],
-    n: int,
-    *,
-    level: float = 0.95,
-    repeats: int = 1000,
-    random_state: int = 0,
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of a score.
-
-    Parameters
-    ----------
-    score : callable
-        Takes row numbers, shape (n,), and gives the score on those rows.
-    n : int
-        Number of rows.
-    level : float, default=0.95
-        Coverage.
-    repeats : int, default=1000
-        Resamples.
-    random_state : int, default=0
-        Seed.
-
-    Returns
-    -------
-    tuple of float
-        Low and high end.
-    """
-    rng = np.random.default_rng(random_state)
-    values = [score(rng.integers(0, n, n)) for _ in range(repeats)]
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)

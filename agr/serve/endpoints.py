@@ -1,6 +1,7 @@
 """The endpoints: ``/health``, ``/v1/predict``, ``/metrics``, and the pages."""
 
 import hmac
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agr import __version__
 from agr.serve.problems import ProblemError, busy, documented
-from agr.serve.reading import FACES
+from agr.serve.reading import FACES, Faces
 from agr.serve.schema import Health, Limits, Results, picture_body
 from agr.serve.service import Service
 from agr.serve.upload import receive_pictures
@@ -106,18 +107,22 @@ async def predict(
     request: Request,
     shared: Shared,
     faces: Annotated[
-        Literal["crop"], Query(description="'crop': each picture is one face that fills it.")
+        Faces,
+        Query(
+            description="'crop': each picture is one face that fills it. 'detect': each is a "
+            "photo; its faces are found first."
+        ),
     ] = "crop",
 ) -> Response:
-    """One row a picture, in the order of the pictures, with the keys of ``agr predict``.
+    """One row a picture, or a face, in the order of the pictures, with the keys of ``agr predict``.
 
-    A picture that cannot be read has its reason in ``error``, and the others go on. Pictures are
-    neither stored nor logged.
+    A picture that cannot be read, or shows no face, has its reason in ``error``, and the others go
+    on. The faces of a photo come largest first. Pictures are neither stored nor logged.
     """
     host = request.client.host if request.client else None
     with shared.shares.request(host) as held:
         pictures = await receive_pictures(request, shared.settings, held)
-        rows = await shared.read(pictures)
+        rows = await shared.read([replace(picture, faces=faces) for picture in pictures])
     return JSONResponse({"results": rows})
 
 

@@ -2,16 +2,18 @@
 
 import io
 import logging
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, Protocol, get_args
 
 from agr.errors import ImageError
-from agr.predictor import Prediction
+from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE
+from agr.predictor import Face, Prediction
 from agr.serve.limits import check_picture
 from agr.serve.upload import Picture
 
 Row = dict[str, Any]
-FACES = ("crop",)  # what the query's `faces` may be
+Faces = Literal["crop", "detect"]  # what the query's `faces` may be
+FACES: tuple[str, ...] = get_args(Faces)
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +27,9 @@ class Reads(Protocol):
 
     def predict(self, image: list[Any], *, batch_size: int = ...) -> list[Prediction]:
         """Read a list of faces."""
+
+    def stream_photos(self, photos: Iterable[Any]) -> Iterator[list[Face]]:
+        """Find and read the faces of photos."""
 
 
 class _Named(io.BytesIO):
@@ -60,13 +65,17 @@ class Reader:
         Returns
         -------
         list of list of dict
-            The rows of each picture: one, as each is a face crop.
+            The rows of each picture: one for a face crop, one for each face of a photo.
         """
         errors = [self._error(picture) for picture in pictures]
-        good = [_Named(p) for p, error in zip(pictures, errors, strict=True) if error is None]
-        answers = iter(self._predict(good))
+        good = [p for p, error in zip(pictures, errors, strict=True) if error is None]
+        crops = self._predict([_Named(p) for p in good if p.faces == "crop"])
+        photos = self._predictor.stream_photos([_Named(p) for p in good if p.faces == "detect"])
+        answers = {"crop": ([crop] for crop in crops), "detect": photos}
         return [
-            [_row(picture, next(answers) if error is None else Prediction(error=error))]
+            rows_of(picture, error=error)
+            if error
+            else rows_of(picture, next(answers[picture.faces]))
             for picture, error in zip(pictures, errors, strict=True)
         ]
 
@@ -96,8 +105,26 @@ def failed(picture: Picture) -> list[Row]:
     list of dict
         One row, with an error that tells nothing of the inside.
     """
-    return [_row(picture, Prediction(error="The picture could not be read."))]
+    return rows_of(picture, error="The picture could not be read.")
 
 
-def _row(picture: Picture, prediction: Prediction) -> Row:
-    return {"image": picture.name, **prediction.to_dict()}
+def rows_of(picture: Picture, found: Sequence[Prediction] = (), error: str = NO_FACE) -> list[Row]:
+    """Give the rows of a picture, with the keys of ``agr predict``.
+
+    Parameters
+    ----------
+    picture : Picture
+        The one.
+    found : sequence of Prediction
+        What was read from its faces.
+    error : str, optional
+        What the one row says where there is none.
+
+    Returns
+    -------
+    list of dict
+        At least one.
+    """
+    kind, columns = (Face, FACE_COLUMNS) if picture.faces == "detect" else (Prediction, COLUMNS)
+    rows = [{"image": picture.name, **face.to_dict()} for face in found or [kind(error=error)]]
+    return [{column: row[column] for column in columns} for row in rows]

@@ -11,6 +11,18 @@ class Result(BaseModel):
     """What was read from one face; with an error, everything but the picture's name is null."""
 
     image: str = Field(description="The picture's file name.")
+    box: list[float] | None = Field(
+        None,
+        description="Left, top, right and bottom in pixels; only with faces=detect.",
+        min_length=4,
+        max_length=4,
+    )
+    score: float | None = Field(
+        None, description="How sure the detector is, 0 to 1; only with faces=detect."
+    )
+    landmarks: dict[str, list[float]] | None = Field(
+        None, description="x and y of the eyes, nose and mouth corners; only with faces=detect."
+    )
     age: float | None = Field(description="Years.")
     age_interval: list[float] | None = Field(
         description="Low and high end in years; holds the true age in 90 % of cases.",

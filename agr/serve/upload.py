@@ -31,11 +31,14 @@ class Picture:
         Its file; empty when there is an error.
     error : str or None
         Why it was not kept.
+    faces : {"crop", "detect"}
+        Whether it is one face that fills it, or a photo whose faces are to be found.
     """
 
     name: str
     data: bytes
     error: str | None = None
+    faces: str = "crop"
 
 
 async def receive_pictures(request: Request, settings: Settings, held: Held) -> list[Picture]:

@@ -5,7 +5,6 @@ import pytest
 from sklearn import metrics as sk
 
 from agr.core.metrics import (
-    bootstrap_interval,
     classification_metrics,
     expected_calibration_error,
     regression_metrics,
@@ -96,22 +95,3 @@ class TestCalibrationError:
         assert expected_calibration_error([0.5, 0.5], [1, 0]) == pytest.approx(0)
         assert expected_calibration_error([0.2, 0.9], [1, 0]) == pytest.approx(0.85)
         assert expected_calibration_error([0.85, 0.99], [1, 0]) == pytest.approx(0.57)
-
-
-class TestBootstrap:
-    def test_mean_of_normal_numbers(self):
-        values = np.random.default_rng(0).normal(5, 2, 400)
-        low, high = bootstrap_interval(lambda rows: values[rows].mean(), 400)
-        assert low == pytest.approx(values.mean() - 1.96 * 0.1, abs=0.03)
-        assert high == pytest.approx(values.mean() + 1.96 * 0.1, abs=0.03)
-
-    def test_repeats_and_level(self):
-        values = np.arange(50.0)
-
-        def interval(**options):
-            return bootstrap_interval(lambda rows: values[rows].mean(), 50, **options)
-
-        assert interval() == interval()
-        assert interval(random_state=1) != interval()
-        wide, narrow = interval(level=0.99), interval(level=0.5)
-        assert wide[0] < narrow[0] < narrow[1] < wide[1]

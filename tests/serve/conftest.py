@@ -16,7 +16,7 @@ from PIL import Image
 
 from agr.core.images import read_image
 from agr.errors import ImageError
-from agr.predictor import Prediction, Predictor
+from agr.predictor import Face, Prediction, Predictor
 from agr.serve.app import create_app
 from agr.serve.settings import Settings
 from agr.tasks import TASKS
@@ -46,6 +46,19 @@ class BrightnessPredictor:
         self.batches.append(len(image))
         self.gate.wait(20)
         return [self._answer(one) for one in image]
+
+    def stream_photos(self, photos):
+        """Every photo shows one face, ten pixels from its borders; a white one shows none."""
+        for photo in photos:
+            (answer,) = self.predict([photo])
+            if answer.error:
+                yield [Face(error=answer.error)]
+                continue
+            photo.seek(0)
+            height, width, _ = read_image(photo).shape
+            box = (10.0, 10.0, width - 10.0, height - 10.0)
+            face = Face(**vars(answer), box=box, score=0.9, landmarks={"left_eye": (20.0, 25.0)})
+            yield [] if answer.age == 255 else [face]
 
     def _answer(self, image):
         try:

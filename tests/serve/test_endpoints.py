@@ -1,13 +1,16 @@
+import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from PIL import Image
 
 from agr import __version__
 from agr.predictor import Prediction
 
 KEYS = ["image", *Prediction().to_dict()]
+FACE_KEYS = ["image", "box", "score", "landmarks", *Prediction().to_dict()]
 
 
 def test_health_says_models_version_and_limits(serve):
@@ -18,7 +21,7 @@ def test_health_says_models_version_and_limits(serve):
         "status": "ok",
         "version": __version__,
         "models": ["age", "gender", "race"],
-        "faces": ["crop"],
+        "faces": ["crop", "detect"],
         "needs_key": False,
         "limits": {
             "picture_bytes": 10 * 2**20,
@@ -45,6 +48,42 @@ def test_one_picture(serve, make_png):
     assert (row["image"], row["age"], row["age_interval"]) == ("face.png", 31.0, [26.0, 38.0])
     assert (row["gender"], row["error"]) == ("female", None)
     assert sum(row["race_probabilities"].values()) == pytest.approx(1)
+
+
+def test_photos_give_a_row_a_face(serve, make_png, fatal_png):
+    files = [make_png(10), b"no picture", make_png(255), fatal_png, make_png(30, size=(90, 40))]
+    reply = serve().predict(*files, params={"faces": "detect"})
+    rows = reply.json()["results"]
+    assert all(list(row) == FACE_KEYS for row in rows)
+    assert [row["image"] for row in rows] == [f"{i}.png" for i in range(5)]
+    assert [row["age"] for row in rows] == [10, None, None, None, 30]
+    assert rows[2]["error"] == "no face was found"
+    assert rows[3]["error"] == "The picture could not be read."
+    assert rows[4]["box"] == [10, 10, 80, 30]
+
+
+def test_crops_and_photos_of_one_batch_keep_apart(serve, make_png):
+    service = serve(batch_wait=1.0)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(service.predict, make_png(10), make_png(20))
+        two = pool.submit(service.predict, make_png(30), make_png(40), params={"faces": "detect"})
+    assert [row["age"] for row in one.result().json()["results"]] == [10, 20]
+    assert [row["age"] for row in two.result().json()["results"]] == [30, 40]
+    assert list(two.result().json()["results"][0]) == FACE_KEYS
+
+
+def test_a_real_photo_with_two_faces(serve, real_predictor, portrait):
+    photo = Image.new("RGB", (900, 420), "#556677")
+    with Image.open(portrait) as face:
+        photo.paste(face.resize((300, 300)), (60, 60))
+        photo.paste(face.resize((200, 200)), (600, 100))
+    stream = io.BytesIO()
+    photo.save(stream, "PNG")
+    reply = serve(real_predictor).predict(stream.getvalue(), params={"faces": "detect"})
+    boxes = [row["box"] for row in reply.json()["results"]]
+    assert len(boxes) == 2
+    assert boxes[0][2] < 420 < 560 < boxes[1][0]  # the larger first
+    assert all(row["error"] is None for row in reply.json()["results"])
 
 
 def test_several_pictures_keep_their_order_and_a_bad_one_harms_none(serve, make_png, fatal_png):

@@ -193,17 +193,21 @@ def test_large_pictures_are_made_smaller_before_they_are_sent(open_page, serve):
     assert sizes == [(1600, 1200)]
 
 
-def test_camera_photo_is_the_square_in_the_frame(open_page, serve, real_predictor):
+def test_camera_photo_is_the_whole_picture(open_page, serve, real_predictor):
     class Sizes:
         tasks = real_predictor.tasks
         seen = []
 
-        def predict(self, image, **parameters):
-            for one in image:
+        def stream_photos(self, photos):
+            photos = list(photos)
+            for one in photos:
                 with Image.open(one) as opened:
                     self.seen.append(opened.size)
                 one.seek(0)
-            return real_predictor.predict(image, **parameters)
+            return real_predictor.stream_photos(photos)
+
+        def predict(self, image, **parameters):
+            assert not image
 
     page = open_page(service=serve(Sizes()))
     page.click("#open-camera")
@@ -213,7 +217,7 @@ def test_camera_photo_is_the_square_in_the_frame(open_page, serve, real_predicto
     page.click("#snap")
     answered(page)
     assert page.locator(".name").inner_text().startswith("Photo ")
-    assert Sizes.seen == [(374, 374)]  # 0.78 of 480
+    assert Sizes.seen == [(640, 480)]
     page.keyboard.press("Escape")
     assert page.locator("#camera").is_hidden()
     assert page.evaluate("() => document.querySelector('#video').srcObject") is None
@@ -255,46 +259,26 @@ def test_live_draws_labels_over_the_video_until_it_is_stopped(open_page):
     assert page.locator("#cards .card").count() == 0
 
 
-def test_boxes_are_drawn_where_rows_have_them(open_page):
-    """Once the service finds faces itself, the whole picture is sent and boxes come back."""
-    page = open_page("/health")
-    state = {**json.loads(page.inner_text("body")), "faces": ["crop", "detect"]}
-    asked = []
-    row = {
-        "image": "x",
-        "age": 31,
-        "age_interval": [25, 40],
-        "gender": "female",
-        "gender_probabilities": {"female": 0.9, "male": 0.1},
-        "race": "white",
-        "race_probabilities": {"white": 1.0},
-        "error": None,
-    }
-    rows = [{**row, "box": [10, 10, 60, 60]}, {**row, "box": [80, 20, 120, 60], "age": 50}]
-
-    def reply(route):
-        asked.append(route.request.url)
-        route.fulfill(json={"results": rows})
-
-    page.route("**/health", lambda route: route.fulfill(json=state))
-    page.route("**/v1/predict*", reply)
-    page.goto(page.service.url)
-    page.wait_for_function(
-        "() => document.querySelector('#hint').textContent.includes('Any photo')"
-    )
+def test_every_face_of_a_photo_gets_a_card(open_page, serve, real_predictor, portrait):
+    photo = Image.new("RGB", (900, 420), "#556677")
+    with Image.open(portrait) as face:
+        photo.paste(face.resize((300, 300)), (60, 60))
+        photo.paste(face.resize((200, 200)), (600, 100))
     stream = io.BytesIO()
-    Image.new("RGB", (160, 120), "#336699").save(stream, "PNG")
+    photo.save(stream, "PNG")
+    page = open_page(service=serve(real_predictor))
     page.set_input_files("#files", [picture("two.png", stream.getvalue())])
     answered(page, 2)
     assert page.locator(".name").all_inner_texts() == ["two.png", "two.png, face 2"]
-    assert page.locator(".years").all_inner_texts() == ["31", "50"]
     assert page.locator("#status").inner_text() == "two.png: 2 faces."
-    page.click("#open-camera")
-    page.wait_for_function("() => document.querySelector('#video').videoWidth === 640")
-    page.click("#live")
-    page.wait_for_timeout(800)
-    assert overlay_colours(page) > 100
-    assert all("faces=detect" in url for url in asked)
+
+
+def test_a_photo_without_faces_says_so(open_page, make_png):
+    page = open_page()
+    page.set_input_files("#files", [picture("wall.png", make_png(255))])
+    page.wait_for_selector(".error:not([hidden])")
+    assert page.locator(".message").inner_text() == "no face was found"
+    assert page.locator("#status").inner_text() == "wall.png: no face was found"
 
 
 def test_without_a_camera_the_page_says_so(open_page):

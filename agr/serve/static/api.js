@@ -20,9 +20,9 @@ export async function health() {
   return response.json();
 }
 
-export async function predict(blob, name, { faces = "crop", signal } = {}) {
+export async function predict(blob, name, signal) {
   for (let attempt = 0; ; attempt++) {
-    const response = await send(blob, name, faces, signal);
+    const response = await send(blob, name, signal);
     if (response.ok) return (await response.json()).results;
     const busy = response.status === 503 || response.status === 429;
     if (!busy || attempt === RETRIES) {
@@ -33,13 +33,13 @@ export async function predict(blob, name, { faces = "crop", signal } = {}) {
   }
 }
 
-async function send(blob, name, faces, signal) {
+async function send(blob, name, signal) {
   const body = new FormData();
   body.append("images", blob, name);
   const key = sessionStorage.getItem(KEY);
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   try {
-    return await fetch(`v1/predict?faces=${faces}`, { method: "POST", body, headers, signal });
+    return await fetch("v1/predict?faces=detect", { method: "POST", body, headers, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ServiceError(

@@ -2,7 +2,7 @@
 
 import { ServiceError, health, predict, setKey } from "./api.js";
 import { Camera } from "./camera.js";
-import { boxOf, drawThumb, newCard, showError, showRow, showWait, summary } from "./cards.js";
+import { drawThumb, newCard, showError, showRow, showWait, summary } from "./cards.js";
 
 const AT_ONCE = 3; // requests
 const SHRINK_BYTES = 1_000_000; // a larger picture is made smaller before it is sent
@@ -15,7 +15,6 @@ const answers = new Map(); // card -> row, for saving
 const waiting = []; // cards that need a key or a connection, as functions that try again
 const queue = [];
 let running = 0;
-let faces = "crop";
 let live = null; // AbortController of the live mode
 
 function say(words) {
@@ -73,7 +72,7 @@ async function read(card, blob, name) {
   }
   try {
     const sent = picture ? await shrink(blob, picture) : { blob, scale: 1 };
-    showRows(card, await predict(sent.blob, name, { faces }), picture, sent.scale, name);
+    showRows(card, await predict(sent.blob, name), picture, sent.scale, name);
   } catch (error) {
     showError(card, error.message, again);
     say("");
@@ -110,11 +109,10 @@ function showRows(card, rows, picture, scale, name) {
     last = own;
     if (row.error !== null) {
       showError(own, row.error);
-      say(`${name} could not be read.`);
+      say(`${name}: ${row.error}`);
       return;
     }
-    const box = boxOf(row)?.map((v) => v / scale);
-    if (picture && box) drawThumb(own, picture, box);
+    if (picture) drawThumb(own, picture, row.box.map((v) => v / scale));
     showRow(own, row);
     answers.set(own, row);
   });
@@ -217,7 +215,7 @@ async function startLive() {
   say("Live. The labels are drawn over the picture.");
   let said = performance.now();
   const ask = async (blob, signal) => {
-    const rows = await predict(blob, "live.jpg", { faces, signal });
+    const rows = await predict(blob, "live.jpg", signal);
     if (performance.now() - said > SAY_AGAIN) {
       said = performance.now();
       say(rows.filter((row) => row.error === null).map(summary).join("; ") || "No face is seen.");
@@ -291,13 +289,7 @@ $("key-form").addEventListener("submit", (event) => {
 
 async function connect() {
   try {
-    const state = await health();
-    faces = state.faces.includes("detect") ? "detect" : "crop";
-    camera.whole = faces === "detect";
-    if (camera.whole) {
-      $("hint").textContent = "Any photo with faces";
-      $("camera-hint").hidden = true;
-    }
+    await health();
     warn("");
     goOn();
   } catch (error) {

@@ -1,10 +1,6 @@
-// The camera: its picture, the frame for the face, and what is drawn over it.
+// The camera: its picture, and what is drawn over it.
 
-import { boxOf } from "./cards.js";
-
-const FRAME = 0.78; // side of the frame, of the shorter side of the picture
-const CROP_SIDE = 384; // the networks look at less
-const FULL_SIDE = 960;
+const SIDE = 960; // of what is sent, at most
 const PAUSE = 200; // milliseconds between the starts of two live answers, at least
 
 export class Camera {
@@ -12,7 +8,6 @@ export class Camera {
     Object.assign(this, { stage, video, overlay });
     this.stream = null;
     this.facing = "user";
-    this.whole = false; // true: the service finds the faces itself
     new ResizeObserver(() => this.stream && this.draw(this.rows ?? [])).observe(stage);
   }
 
@@ -64,21 +59,13 @@ export class Camera {
     return this.open({ deviceId: { exact: following } });
   }
 
-  // What is sent of the picture, in its own pixels.
-  area() {
-    const { videoWidth: width, videoHeight: height } = this.video;
-    if (this.whole) return { x: 0, y: 0, width, height };
-    const side = Math.round(FRAME * Math.min(width, height));
-    return { x: Math.round((width - side) / 2), y: Math.round((height - side) / 2), width: side, height: side };
-  }
-
   grab() {
-    const { x, y, width, height } = this.area();
-    this.scale = Math.min(1, (this.whole ? FULL_SIDE : CROP_SIDE) / Math.max(width, height));
+    const { videoWidth: width, videoHeight: height } = this.video;
+    this.scale = Math.min(1, SIDE / Math.max(width, height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.round(width * this.scale);
     canvas.height = Math.round(height * this.scale);
-    canvas.getContext("2d").drawImage(this.video, x, y, width, height, 0, 0, canvas.width, canvas.height);
+    canvas.getContext("2d").drawImage(this.video, 0, 0, canvas.width, canvas.height);
     return new Promise((resolve, reject) => {
       canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The camera gave no picture."))), "image/jpeg", 0.92);
     });
@@ -109,16 +96,10 @@ export class Camera {
     this.overlay.height = height * factor * ratio;
     const context = this.overlay.getContext("2d");
     context.scale(ratio, ratio);
-    const area = this.area();
-    if (!this.whole) this.drawFrame(context, this.place([area.x, area.y, area.x + area.width, area.y + area.height], factor), rows.length > 0);
-    for (const row of rows) {
-      const found = boxOf(row);
-      const box = found
-        ? found.map((v) => v / this.scale)
-        : [area.x, area.y, area.x + area.width, area.y + area.height];
-      const place = this.place(box, factor);
-      if (found) outline(context, place);
-      if (!row.error) label(context, place, text(row), shown);
+    for (const row of rows.filter((row) => row.error === null)) {
+      const place = this.place(row.box.map((v) => v / this.scale), factor);
+      outline(context, place);
+      label(context, place, text(row), shown);
     }
   }
 
@@ -127,26 +108,6 @@ export class Camera {
     const mirrored = this.stage.classList.contains("mirrored");
     const x = mirrored ? this.video.videoWidth - right : left;
     return { x: x * factor, y: top * factor, width: (right - left) * factor, height: (bottom - top) * factor };
-  }
-
-  drawFrame(context, { x, y, width, height }, found) {
-    context.fillStyle = "rgb(0 0 0 / 45%)";
-    context.beginPath();
-    context.rect(0, 0, this.overlay.width, this.overlay.height);
-    context.roundRect(x, y, width, height, 18);
-    context.fill("evenodd");
-    context.lineWidth = 3;
-    context.strokeStyle = found ? "#57cfc5" : "rgb(255 255 255 / 85%)";
-    context.beginPath();
-    context.roundRect(x, y, width, height, 18);
-    context.stroke();
-    if (found) return;
-    context.setLineDash([7, 9]);
-    context.lineWidth = 2;
-    context.beginPath();
-    context.ellipse(x + width / 2, y + height / 2, width * 0.33, height * 0.43, 0, 0, 2 * Math.PI);
-    context.stroke();
-    context.setLineDash([]);
   }
 }
 

@@ -19,11 +19,6 @@ export function summary(row) {
   return parts.join(", ");
 }
 
-// Left, top, right and bottom in pixels of the picture that was sent; null for a crop.
-export function boxOf(row) {
-  return Array.isArray(row.box) ? row.box : null;
-}
-
 export function newCard(name) {
   const card = CARD.content.firstElementChild.cloneNode(true);
   card.querySelector(".name").textContent = name;
