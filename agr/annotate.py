@@ -1,6 +1,6 @@
 """Draw what `agr.Predictor.predict_photo` found: boxes and labels, readable on dark and light."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
@@ -13,7 +13,13 @@ Box = tuple[float, float, float, float]
 BACKGROUND, LINE, TEXT = (16, 20, 28), (255, 214, 64), (255, 255, 255)
 
 
-def annotate(photo: Any, faces: Sequence[Face], *, max_side: int = 4096) -> Image.Image:
+def annotate(
+    photo: Any,
+    faces: Sequence[Face],
+    *,
+    max_side: int = 4096,
+    lines: Callable[[Any], list[str]] | None = None,
+) -> Image.Image:
     """Draw boxes and labels on a copy of a photo.
 
     Parameters
@@ -24,6 +30,8 @@ def annotate(photo: Any, faces: Sequence[Face], *, max_side: int = 4096) -> Imag
         What it gave back.
     max_side : int, default=4096
         Pixels of the longer side of the copy at most.
+    lines : callable, optional
+        Gives the lines to write beside a face; default: `label_lines`.
 
     Returns
     -------
@@ -45,7 +53,7 @@ def annotate(photo: Any, faces: Sequence[Face], *, max_side: int = 4096) -> Imag
             draw.rectangle(outer, outline=colour, width=width)
     taken: list[Box] = []
     for face, box in zip(shown, boxes, strict=True):
-        text = "\n".join(label_lines(face))
+        text = "\n".join((lines or label_lines)(face))
         if text:
             taken.append(_write(draw, text, font, box, [*taken, *boxes], unit))
     return picture

@@ -3,6 +3,7 @@
 ```
 AgrError
   ImageError(ValueError)         a picture that cannot be read or has the wrong shape or dtype
+  VideoError(ValueError)         a video or camera that cannot be read
   LabelError(ValueError)         unknown labels, a length that differs, a class missing from y
   ParameterError(ValueError)     a parameter that is off; found in fit
   DatasetError(ValueError)       a folder, file name or column that is off
@@ -21,6 +22,10 @@ class AgrError(Exception):
 
 class ImageError(AgrError, ValueError):
     """A picture cannot be read, or its shape or dtype is wrong."""
+
+
+class VideoError(AgrError, ValueError):
+    """A video or camera cannot be read, or not written as asked."""
 
 
 class LabelError(AgrError, ValueError):

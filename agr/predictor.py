@@ -19,7 +19,7 @@ from agr.errors import ImageError, MissingExtraError, ParameterError, choice
 from agr.tasks import TASKS
 
 if TYPE_CHECKING:  # a prediction of crops loads no detector
-    from agr.detect import Detector
+    from agr.detect import Detection, Detector
 
 Folder = str | os.PathLike[str]
 Point = tuple[float, float]
@@ -249,27 +249,55 @@ class Predictor:
                 ahead.extend(pool.submit(_read_photo, photo) for photo in islice(rest, 1))
                 yield [Face(error=read)] if isinstance(read, str) else self._read_faces(*read)
 
-    def _read_faces(self, photo: Pixels, scale: float) -> list[Face]:
+    def find(self, photo: Pixels) -> "list[Detection]":
+        """Find the faces of a photo without reading them.
+
+        Parameters
+        ----------
+        photo : array of shape (h, w, 3)
+            uint8, RGB.
+
+        Returns
+        -------
+        list of Detection
+            Largest first.
+        """
+        return self._open_detector()(photo)
+
+    def read(self, photo: Pixels, found: "Sequence[Detection]") -> list[Prediction]:
+        """Read faces that `find` found.
+
+        Parameters
+        ----------
+        photo : array of shape (h, w, 3)
+            uint8, RGB.
+        found : sequence of Detection
+            Some or all of them.
+
+        Returns
+        -------
+        list of Prediction
+            One for each, in the same order.
+        """
         from agr.align import align
 
-        detector = self._open_detector()
-        faces: list[Face] = []
-        found = detector(photo)
+        framing = self._open_detector().framing
+        answers: list[Prediction] = []
         for start in range(0, len(found), 32):
-            batch = found[start : start + 32]
             crops = [
-                {size: align(photo, one.landmarks, size, detector.framing) for size in self._sizes}
-                for one in batch
+                {size: align(photo, one.landmarks, size, framing) for size in self._sizes}
+                for one in found[start : start + 32]
             ]
-            for one, answer in zip(batch, self._answer_sizes(crops), strict=True):
-                left, top, right, bottom = (round(side * scale, 1) for side in one.box)
-                places = {
-                    name: (round(x * scale, 1), round(y * scale, 1))
-                    for name, (x, y) in one.landmarks.items()
-                }
-                box, score = (left, top, right, bottom), one.score
-                faces.append(Face(**vars(answer), box=box, score=score, landmarks=places))
-        return faces
+            answers += self._answer_sizes(crops)
+        return answers
+
+    def _read_faces(self, photo: Pixels, scale: float) -> list[Face]:
+        found = self.find(photo)
+        answers = self.read(photo, found)
+        return [
+            Face(**vars(answer), **vars(one.scaled(scale)))
+            for one, answer in zip(found, answers, strict=True)
+        ]
 
     def _open_detector(self, name: str | None = None) -> "Detector":
         from agr.detect import DEFAULT, open_detector

@@ -44,6 +44,15 @@ class Detection:
         left, top, right, bottom = self.box
         return max(right - left, 0) * max(bottom - top, 0)
 
+    def scaled(self, scale: float = 1.0) -> "Detection":
+        """Put the face into a photo ``scale`` times as large, to a tenth of a pixel."""
+        left, top, right, bottom = (round(side * scale, 1) for side in self.box)
+        places = {
+            name: (round(x * scale, 1), round(y * scale, 1))
+            for name, (x, y) in self.landmarks.items()
+        }
+        return Detection((left, top, right, bottom), self.score, places)
+
 
 @runtime_checkable
 class Detector(Protocol):

@@ -1,0 +1,63 @@
+"""Look at a whole video, draw what is seen and write it down."""
+
+from collections.abc import Iterator
+
+from agr.annotate import annotate
+from agr.errors import VideoError
+from agr.video.people import People, Person, person_lines
+from agr.video.reading import Frame, Video
+from agr.video.table import Table
+from agr.video.writing import VideoWriter
+
+
+def record(
+    video: Video,
+    people: People,
+    *,
+    fps: float | None = None,
+    writer: VideoWriter | None = None,
+    table: Table | None = None,
+) -> Iterator[tuple[Frame, list[Person]]]:
+    """Look at the frames of a video; what a table already tells is taken from it.
+
+    Parameters
+    ----------
+    video : Video
+        Where from.
+    people : People
+        Who have been seen; of an earlier run too at the end.
+    fps : float, optional
+        As for `Video.frames`.
+    writer : VideoWriter, optional
+        Gets the frames with boxes and labels.
+    table : Table, optional
+        Gets the rows.
+
+    Yields
+    ------
+    (Frame, list of Person)
+        After it is written.
+
+    Raises
+    ------
+    VideoError
+        The video cannot be read, or is not that of the table.
+    """
+    # One is fetched ahead: the file must be read to its end before rows are added to it.
+    recalled = iter(()) if table is None else table.recalled()
+    earlier = next(recalled, None)
+    for frame in video.frames(fps):
+        if earlier is not None:
+            number, seen = earlier
+            if number != frame.number:
+                raise VideoError(f"The unfinished table {table} is not of this video.")
+            people.recall(frame.pixels, frame.time, seen)
+            earlier = next(recalled, None)
+        else:
+            seen = people.look(frame.pixels, frame.time)
+            if table is not None:
+                table.write(frame, seen)
+        if writer is not None:
+            drawn = annotate(frame.pixels, seen, max_side=writer.max_side, lines=person_lines)
+            writer.write(drawn, frame.time)
+        yield frame, seen

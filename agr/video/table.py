@@ -1,0 +1,169 @@
+"""The people of every frame as a CSV, which goes on where a stopped run left it."""
+
+import csv
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from agr._version import __version__
+from agr.output import Row
+from agr.video.people import Person
+from agr.video.reading import Frame, Video
+
+COLUMNS = (
+    "frame",
+    "time",
+    "person",
+    "box",
+    "score",
+    "landmarks",
+    "age",
+    "age_interval",
+    "gender",
+    "gender_probabilities",
+    "race",
+    "race_probabilities",
+)
+_JSON = ("box", "landmarks", "age_interval", "gender_probabilities", "race_probabilities")
+
+
+class Table:
+    """Rows of people; use it in a ``with`` block.
+
+    They are written beside the table, into a file whose name tells the settings, and get the
+    table's name when the block ends well. After a stop, the same settings find that file again.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV to write.
+    settings : dict
+        Whatever the rows depend on; plain values.
+    """
+
+    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        self._path = path
+        self._part = path.with_name(f"{path.name}.{digest}.part")
+        self._stream: Any = None
+        self._empty = True
+
+    def __str__(self) -> str:
+        return str(self._part)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a stopped run left rows; ask before the block begins."""
+        return self._complete() > 0
+
+    def __enter__(self) -> Self:
+        known = self._complete()
+        self._empty = not known
+        self._stream = self._part.open("r+" if known else "w", encoding="utf-8", newline="")
+        self._writer = csv.writer(self._stream, lineterminator="\n")
+        self._stream.truncate(known)
+        self._stream.seek(known)
+        if not known:
+            self._writer.writerow(COLUMNS)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()
+        if error is None:
+            self._part.replace(self._path)
+        elif self._empty:
+            self._part.unlink()
+
+    def recalled(self) -> Iterator[tuple[int, list[Person]]]:
+        """Read what an earlier run wrote.
+
+        Yields
+        ------
+        (int, list of Person)
+            Number of the frame, and who is in it.
+        """
+        with self._part.open(encoding="utf-8", newline="") as stream:
+            for number, rows in groupby(csv.DictReader(stream), lambda row: int(row["frame"])):
+                yield number, [_person(row) for row in rows if row["person"]]
+
+    def write(self, frame: Frame, people: list[Person]) -> None:
+        """Write the people of a frame; a frame without any gets a row all the same.
+
+        Parameters
+        ----------
+        frame : Frame
+            The frame.
+        people : list of Person
+            Who is in it.
+        """
+        self._empty = False
+        rows: list[Row] = [{**person.to_dict(), "person": person.id} for person in people] or [{}]
+        for row in rows:
+            row.update(frame=frame.number, time=frame.time)
+            cells = (row.get(column) for column in COLUMNS)
+            self._writer.writerow(
+                [json.dumps(cell) if isinstance(cell, dict | list) else cell for cell in cells]
+            )
+        self._stream.flush()
+
+    def _complete(self) -> int:
+        """Count the bytes before the last frame, which a stop may have cut short."""
+        start, offset, current = 0, 0, None
+        if self._part.exists():
+            with self._part.open("rb") as stream:
+                for line in stream:
+                    frame = line.split(b",")[0]
+                    if frame != current:
+                        start, current = offset, frame
+                    offset += len(line)
+        return start
+
+
+def run_settings(video: Video, **options: Any) -> dict[str, Any]:
+    """Tell runs apart whose rows differ.
+
+    Parameters
+    ----------
+    video : Video
+        What is looked at.
+    options
+        How; paths are told by where they lead.
+
+    Returns
+    -------
+    dict
+        For `Table`. No two runs of a camera are the same.
+    """
+    settings: dict[str, Any] = {"agr": __version__, "video": video.name}
+    if video.live:
+        settings["started"] = time.time_ns()
+    else:
+        path = Path(video.name).resolve()
+        state = path.stat()
+        settings["video"] = [str(path), state.st_size, state.st_mtime_ns]
+    for name, value in options.items():
+        settings[name] = str(value.resolve()) if isinstance(value, Path) else value
+    return settings
+
+
+def _person(row: dict[str, str]) -> Person:
+    fields: Row = {name: json.loads(row[name]) if row[name] else None for name in _JSON}
+    for name in ("box", "age_interval"):
+        fields[name] = None if fields[name] is None else tuple(fields[name])
+    if fields["landmarks"] is not None:
+        fields["landmarks"] = {name: tuple(at) for name, at in fields["landmarks"].items()}
+    for name in ("age", "score"):
+        fields[name] = float(row[name]) if row[name] else None
+    for name in ("gender", "race"):
+        fields[name] = row[name] or None
+    return Person(**fields, id=int(row["person"]))
