@@ -1,4 +1,4 @@
-"""The command line: ``agr predict``, ``annotate``, ``train``, ``evaluate`` and ``serve``."""
+"""The command line: ``agr predict``, ``train``, ``evaluate``, ``serve`` and others."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -262,9 +262,25 @@ def train(
     data: DataOption,
     output: OutputModel,
     recipe: Annotated[
-        str | None, typer.Option(help="'shipped' repeats the training of the model in agr.")
+        str | None,
+        typer.Option(
+            help="A named training: 'shipped' repeats that of the model in agr; 'fine_tune' trains "
+            "a head on ImageNet's weights, then all layers at a lower rate; or 'conv_cycles', "
+            "'imdb_wiki'."
+        ),
     ] = None,
-    network: Annotated[str | None, typer.Option(help="Network, by name.")] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Network, by name; 'agr networks' lists them.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Start: auto, imagenet, a file with weights, or a saved model's folder."),
+    ] = None,
+    trainable: Annotated[
+        str | None, typer.Option(help="What learns: all, head, last:N or from:N layers.")
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side in pixels.")] = None,
+    color: Annotated[str | None, typer.Option(help="What it sees: rgb or grayscale.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the pictures.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
@@ -291,6 +307,10 @@ def train(
 
         given = {
             "network": network,
+            "weights": weights,
+            "trainable": trainable,
+            "image_size": image_size,
+            "color": color,
             "epochs": epochs,
             "batch_size": batch_size,
             "learning_rate": learning_rate,
@@ -355,6 +375,24 @@ def evaluate(
             typer.echo(json.dumps(report.to_dict(), indent=1))
         else:
             typer.echo(_report_text(report), nl=False)
+
+
+@app.command()
+def networks() -> None:
+    """List the networks that --network takes.
+
+    Size is in pixels, parameters are those at this size with one output, and weights what --weights
+    may say besides a file or a folder.
+    """
+    from agr.core.backbones import BACKBONES
+
+    row = "{:<20}{:>5}{:>12}  {:<10}{}".format
+    typer.echo(row("network", "size", "parameters", "weights", "what it is"))
+    for name, backbone in BACKBONES.items():
+        count = f"{backbone.n_parameters:,}"
+        typer.echo(
+            row(name, backbone.native_size, count, backbone.start or "random", backbone.summary)
+        )
 
 
 @app.command()

@@ -20,7 +20,14 @@ FILES = {
 }
 ROOMS = tuple(f"agr.{task}" for task in TASKS)
 GROUND = ("agr.errors", "agr.tasks", "agr._version", *(f"{room}.labels" for room in ROOMS))
-KERAS = ("agr.core.training", "agr.core.networks", "agr.core.tuning", "agr.core.backbones.")
+KERAS = (
+    "agr.core.training",
+    "agr.core.networks",
+    "agr.core.starts",
+    "agr.core.tuning",
+    "agr.core.backbones.",
+    "agr.teaching",
+)
 TABLES = ("agr.datasets.", "agr.core.data", "agr.core.duplicates", "agr.training_run")
 HEAVY = {"keras", "keras_tuner", "tensorflow", "sklearn", "scipy", "pandas"}
 
@@ -190,6 +197,10 @@ class TestLoaded:
             "for words in (['--help'], ['train', '--help']):\n"
             "    app(words, standalone_mode=False)"
         )
+        assert not self.loaded(environment, code) & {*HEAVY, "numpy", "PIL", "onnxruntime"}
+
+    def test_networks(self, environment):
+        code = "from agr.cli import app\napp(['networks'], standalone_mode=False)"
         assert not self.loaded(environment, code) & {*HEAVY, "numpy", "PIL", "onnxruntime"}
 
     def test_prediction(self, environment, trained, tmp_path):

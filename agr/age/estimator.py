@@ -45,12 +45,21 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         Standard deviation in years with which a label is spread over bins near it (Gao et al.,
         TIP 2017); 0 for none.
     network : str, default="face_resnet"
-        A name in `agr.core.backbones.BACKBONES`.
+        A name that ``agr networks`` lists.
+    network_options : dict, optional
+        What that network lets one choose, for example ``{"activation": "leaky_relu"}``; its file
+        in ``agr/core/backbones`` explains each.
     weights : str or None, default="auto"
-        Starting weights: ``"auto"`` for the packaged ones where the network has some, a saved
-        model's folder, a file from ``scripts/convert_face_resnet.py``, or None for random ones.
+        Starting weights: ``"auto"`` for the packaged ones where the network has some;
+        ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's
+        folder; a file (Keras's own, or from ``scripts/convert_face_resnet.py``); None for random.
+    trainable : str, default="all"
+        What learns: ``"all"``, ``"head"`` (the dense layers), or the head and the trunk's
+        ``"last:N"`` layers, or those ``"from:N"`` on, counted from 0 as Keras does.
     image_size : int, optional
         Side in pixels; default: the network's native size.
+    color : {"rgb", "grayscale"}, default="rgb"
+        Whether the network sees colours; pictures are given in colour either way.
     dropout : float, default=0.2
         Share of the features dropped while training.
     epochs, batch_size : int, default=12, 64
@@ -100,8 +109,11 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         bins: str | Sequence[float] = "years",
         label_sd: float = 2.5,
         network: str = "face_resnet",
+        network_options: dict[str, Any] | None = None,
         weights: str | None = "auto",
+        trainable: str = "all",
         image_size: int | None = None,
+        color: str = "rgb",
         dropout: float = 0.2,
         epochs: int = 12,
         batch_size: int = 64,
@@ -118,8 +130,11 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         self.bins = bins
         self.label_sd = label_sd
         self.network = network
+        self.network_options = network_options
         self.weights = weights
+        self.trainable = trainable
         self.image_size = image_size
+        self.color = color
         self.dropout = dropout
         self.epochs = epochs
         self.batch_size = batch_size

@@ -31,8 +31,11 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self,
         *,
         network: str = "face_resnet",
+        network_options: dict[str, Any] | None = None,
         weights: str | None = "auto",
+        trainable: str = "all",
         image_size: int | None = None,
+        color: str = "rgb",
         dropout: float = 0.2,
         label_smoothing: float = 0.05,
         epochs: int = 12,
@@ -47,8 +50,11 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         random_state: int | None = 0,
     ) -> None:
         self.network = network
+        self.network_options = network_options
         self.weights = weights
+        self.trainable = trainable
         self.image_size = image_size
+        self.color = color
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.epochs = epochs

@@ -159,6 +159,9 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
                 dropout=self.dropout,
                 n_outputs=self._n_outputs(),
                 task=self.task,
+                options=self.network_options,
+                color=self.color,
+                trainable=self.trainable,
             )
         recipe = self._recipe(training.Recipe, seed)
         loss, metrics = self._loss()

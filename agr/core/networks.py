@@ -1,8 +1,11 @@
 """A whole network: trunk by name, starting weights, head."""
 
+import inspect
+import re
 import warnings
-import zipfile
+from collections.abc import Mapping
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,12 @@ import keras
 import numpy as np
 from keras import layers
 
-from agr.core import artifact
-from agr.core.backbones import BACKBONES
+from agr.core.backbones import BACKBONES, Backbone
+from agr.core.starts import find_trunk, load_start
 from agr.errors import ParameterError, choice
 
-PACKAGED = Path(__file__).parent / "backbones"
+COLORS = ("rgb", "grayscale")
+TRAINABLE = re.compile(r"all|head|(?P<kind>last|from):(?P<n>\d+)")
 EXPORT_BATCH = 1
 
 
@@ -31,11 +35,20 @@ def native_size(network: str) -> int:
     int
         Pixels.
     """
-    return int(_backbone(network).NATIVE_SIZE)
+    return _backbone(network).native_size
 
 
 def build(
-    network: str, image_size: int, *, weights: str | None, dropout: float, n_outputs: int, task: str
+    network: str,
+    image_size: int,
+    *,
+    weights: str | None,
+    dropout: float,
+    n_outputs: int,
+    task: str,
+    options: Mapping[str, Any] | None = None,
+    color: str = "rgb",
+    trainable: str = "all",
 ) -> keras.Model:
     """Build a network that takes uint8 pictures and gives one answer.
 
@@ -46,23 +59,39 @@ def build(
     image_size : int
         Side in pixels.
     weights : str or None
-        ``"auto"`` for the packaged starting weights where the network has some, a path of such a
-        file (from ``scripts/convert_face_resnet.py``) or of a saved model's folder, or None for
-        random.
+        ``"auto"`` for the packaged starting weights where the network has some, ``"imagenet"`` for
+        a trunk of ``keras.applications``, a path of a file with weights (from
+        ``scripts/convert_face_resnet.py``, or Keras's own) or of a saved model's folder, or None
+        for random.
     dropout : float
         Share of the features dropped while training.
     n_outputs : int
         Number of probabilities; 1 gives a number in years instead.
     task : str
         Names the model.
+    options : mapping, optional
+        Keyword parameters of the network's function.
+    color : {"rgb", "grayscale"}, default="rgb"
+        Whether the network sees colours.
+    trainable : str, default="all"
+        ``"all"``; ``"head"``, the dense layers; or these and some layers of the trunk, as Keras
+        lists them: ``"last:N"``, or ``"from:N"``, counted from 0.
 
     Returns
     -------
     keras.Model
         Layers ``logits`` and ``probabilities``, or ``years``.
     """
+    backbone = _backbone(network)
+    if image_size < backbone.smallest:
+        raise ParameterError(
+            f"{network} needs an image_size of at least {backbone.smallest}, got {image_size}."
+        )
+    if color not in COLORS:
+        raise ParameterError(choice("color", color, COLORS))
     inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
-    features = _backbone(network).build(inputs, dropout=dropout)
+    pixels = inputs if color == "rgb" else _gray(inputs)
+    features = _features(backbone, pixels, dropout, options)
     if n_outputs == 1:
         x = layers.Dense(1, name="logits")(features)
         # So that the network learns small numbers: most ages lie within 40 +- 40 years.
@@ -71,12 +100,8 @@ def build(
         x = layers.Dense(n_outputs, name="logits")(features)
         x = layers.Softmax(name="probabilities")(x)
     model = keras.Model(inputs, x, name=task)
-    if weights is not None and Path(weights).is_dir():
-        _continue_from(model, weights, task)
-    else:
-        path = _start_path(network, weights)
-        if path is not None:
-            _load_start(model, path)
+    load_start(model, network, weights, task)
+    _freeze(model, trainable)
     return model
 
 
@@ -129,50 +154,48 @@ def export_onnx(model: keras.Model, path: Path) -> None:
         model.export(path, format="onnx", verbose=False, input_signature=signature)
 
 
-def _backbone(network: str) -> Any:
+def _backbone(network: str) -> Backbone:
     if network not in BACKBONES:
         raise ParameterError(choice("network", network, BACKBONES))
-    return import_module(BACKBONES[network])
+    return BACKBONES[network]
 
 
-def _start_path(network: str, weights: str | None) -> Path | None:
-    if weights == "auto":
-        packaged = PACKAGED / f"{network}.npz"
-        return packaged if packaged.is_file() else None
-    if weights is None or Path(weights).is_file():
-        return None if weights is None else Path(weights)
-    raise ParameterError(
-        f"weights must be 'auto', None, a file with starting weights or a saved model's folder; "
-        f"there is no {weights!r}."
-    )
+def _features(
+    backbone: Backbone,
+    pixels: keras.KerasTensor,
+    dropout: float,
+    options: Mapping[str, Any] | None,
+) -> keras.KerasTensor:
+    module, name = backbone.home.split(":")
+    make = getattr(import_module(module), name)
+    known = set(inspect.signature(make).parameters) - {"pixels", "dropout"}
+    for option in options or {}:
+        if option not in known:
+            raise ParameterError(choice("a name in network_options", option, sorted(known)))
+    return make(pixels, dropout=dropout, **(options or {}))
 
 
-def _load_start(model: keras.Model, path: Path) -> None:
-    stored: dict[str, Any] = {}
-    if zipfile.is_zipfile(path):
-        with np.load(path, allow_pickle=False) as file:
-            stored = dict(file)
-    n_loaded = 0
-    for layer in model.layers:
-        found: list[Any] = [
-            stored.get(f"{layer.name}/{variable.name}") for variable in layer.weights
-        ]
-        shapes = [tuple(variable.shape) for variable in layer.weights]
-        # A head for other labels is left out, as is a layer that the file does not name.
-        if found and [getattr(array, "shape", None) for array in found] == shapes:
-            layer.set_weights([array.astype("float32") for array in found])
-            n_loaded += 1
-    if not n_loaded:
-        raise ParameterError(f"{path} holds no weights for this network; choose another file.")
+def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
+    gray = keras.ops.image.rgb_to_grayscale(keras.ops.cast(pixels, "float32"))
+    # Three equal channels, so that weights learned on colours can be the start.
+    return keras.ops.repeat(gray, 3, axis=-1)
 
 
-def _continue_from(model: keras.Model, folder: str, task: str) -> None:
-    manifest = artifact.read_manifest(folder, task)
-    path = artifact.checked_file(folder, manifest, artifact.KERAS)
-    saved = keras.models.load_model(path, safe_mode=True, compile=False)
-    try:
-        model.set_weights(saved.get_weights())
-    except ValueError as error:
+def _freeze(model: keras.Model, trainable: str) -> None:
+    match = TRAINABLE.fullmatch(str(trainable))
+    if not match:
         raise ParameterError(
-            f"{folder} holds another network than this one, so it cannot be the start: {error}"
-        ) from None
+            f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
+        )
+    inner = find_trunk(model)
+    trunk = inner.layers if inner else list(takewhile(_in_trunk, model.layers))
+    kind, n = match["kind"], int(match["n"] or 0)
+    if n > len(trunk):
+        raise ParameterError(f"trainable is {trainable!r}, but the trunk has {len(trunk)} layers.")
+    first = {"all": 0, "head": len(trunk), "last": len(trunk) - n, "from": n}[kind or trainable]
+    for layer in trunk[:first]:
+        layer.trainable = False
+
+
+def _in_trunk(layer: keras.Layer) -> bool:
+    return not isinstance(layer, layers.Dense)  # trunks have convolutions only

@@ -261,8 +261,13 @@ def train(
 
 
 def _generators(model: keras.Model) -> list[Any]:
-    found = (getattr(layer, "seed_generator", None) for layer in model.layers)
-    return [generator for generator in found if generator is not None]
+    found: list[Any] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):  # a trunk
+            found += _generators(layer)
+        elif getattr(layer, "seed_generator", None) is not None:
+            found.append(layer.seed_generator)
+    return found
 
 
 def _learning_rate(recipe: Recipe, steps: int) -> Any:

@@ -16,12 +16,21 @@ class RaceEstimator(FaceClassifier):
     Parameters
     ----------
     network : str, default="face_resnet"
-        A name in `agr.core.backbones.BACKBONES`.
+        A name that ``agr networks`` lists.
+    network_options : dict, optional
+        What that network lets one choose, for example ``{"activation": "leaky_relu"}``; its file
+        in ``agr/core/backbones`` explains each.
     weights : str or None, default="auto"
-        Starting weights: ``"auto"`` for the packaged ones where the network has some, a saved
-        model's folder, a file from ``scripts/convert_face_resnet.py``, or None for random ones.
+        Starting weights: ``"auto"`` for the packaged ones where the network has some;
+        ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's
+        folder; a file (Keras's own, or from ``scripts/convert_face_resnet.py``); None for random.
+    trainable : str, default="all"
+        What learns: ``"all"``, ``"head"`` (the dense layers), or the head and the trunk's
+        ``"last:N"`` layers, or those ``"from:N"`` on, counted from 0 as Keras does.
     image_size : int, optional
         Side in pixels; default: the network's native size.
+    color : {"rgb", "grayscale"}, default="rgb"
+        Whether the network sees colours; pictures are given in colour either way.
     dropout : float, default=0.2
         Share of the features dropped while training.
     label_smoothing : float, default=0.05

@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from agr.core.recipes import CONV_CYCLES, FINE_TUNE
+
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
     "shipped": [{"epochs": 11}],
+    "fine_tune": FINE_TUNE,
+    "conv_cycles": CONV_CYCLES,
 }

@@ -1,9 +1,114 @@
-"""Networks by name: the trunk that turns pixels into features.
+"""Networks by name: what each is, where it is built, and with what it can start.
 
-A trunk's file holds ``NATIVE_SIZE`` and ``build(pixels, dropout=)``.
+A network's function takes RGB pixels from 0 to 255 and gives features; its keyword parameters, save
+``dropout``, are what ``network_options`` may hold.
 """
 
+from dataclasses import dataclass
+
+APPLICATIONS = "agr.core.backbones.applications"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network.
+
+    Parameters
+    ----------
+    home : str
+        Module and function that build it.
+    summary : str
+        One line.
+    native_size : int
+        Side in pixels of the pictures that it is made for.
+    n_parameters : int
+        Weights and biases, at the native size and with a single output.
+    start : {"auto", "imagenet"} or None
+        What ``weights`` may say besides a file or folder; None if there are only random ones.
+    smallest : int
+        Least side in pixels.
+    """
+
+    home: str
+    summary: str
+    native_size: int
+    n_parameters: int
+    start: str | None = None
+    smallest: int = 16
+
+
 BACKBONES = {
-    "face_resnet": "agr.core.backbones.face_resnet",
-    "tiny": "agr.core.backbones.tiny",
+    "face_resnet": Backbone(
+        "agr.core.backbones.face_resnet:build",
+        "29 convolutions with shortcuts, for faces",
+        112,
+        5_585_633,
+        "auto",
+    ),
+    "tiny": Backbone(
+        "agr.core.backbones.tiny:build",
+        "3 convolutions, for first tries",
+        32,
+        6_233,
+    ),
+    "conv_cycles": Backbone(
+        "agr.core.backbones.conv_cycles:build",
+        "3 to 6 cycles of convolution, normalization and pooling",
+        128,
+        2_495_937,
+    ),
+    "imdb_wiki": Backbone(
+        "agr.core.backbones.imdb_wiki:build",
+        "3 wide convolutions and large dense layers",
+        128,
+        31_716_033,
+    ),
+    "vgg16": Backbone(
+        f"{APPLICATIONS}:vgg16",
+        "13 convolutions of 3 x 3 (Simonyan and Zisserman 2015)",
+        224,
+        14_846_273,
+        "imagenet",
+        32,
+    ),
+    "resnet50": Backbone(
+        f"{APPLICATIONS}:resnet50",
+        "50 layers with shortcuts (He et al. 2016)",
+        224,
+        24_112_513,
+        "imagenet",
+        32,
+    ),
+    "xception": Backbone(
+        f"{APPLICATIONS}:xception",
+        "separable convolutions (Chollet 2017)",
+        299,
+        21_386_281,
+        "imagenet",
+        71,
+    ),
+    "inception_v3": Backbone(
+        f"{APPLICATIONS}:inception_v3",
+        "parallel convolutions (Szegedy et al. 2016)",
+        299,
+        22_327_585,
+        "imagenet",
+        75,
+    ),
+    "efficientnet_v2_b0": Backbone(
+        f"{APPLICATIONS}:efficientnet_v2_b0",
+        "scaled and fused blocks (Tan and Le 2021)",
+        224,
+        6_247_505,
+        "imagenet",
+        32,
+    ),
+    "mobilenet_v3_small": Backbone(
+        f"{APPLICATIONS}:mobilenet_v3_small",
+        "for phones (Howard et al. 2019)",
+        224,
+        1_087_089,
+        "imagenet",
+        32,
+    ),
 }

@@ -8,7 +8,6 @@ batch normalization.
 import keras
 from keras import layers
 
-NATIVE_SIZE = 112
 # (filters, blocks, stride of the first block)
 STAGES = ((32, 3, 1), (64, 4, 2), (128, 3, 2), (256, 3, 2), (256, 1, 2))
 CHANNEL_MEAN = (122.782, 117.001, 104.298)  # RGB, the means that dlib's network was trained with

@@ -3,8 +3,6 @@
 import keras
 from keras import layers
 
-NATIVE_SIZE = 32
-
 
 def build(pixels: keras.KerasTensor, *, dropout: float = 0.0) -> keras.KerasTensor:
     """Turn RGB pixels into features.
