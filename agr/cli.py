@@ -352,6 +352,13 @@ def evaluate(
     form: Annotated[
         ReportFormat, typer.Option("--format", help="How to write the scores.")
     ] = "table",
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a page with curves, errors, confusions and pictures, and for its "
+            'PNG and CSV files; needs pip install "agr[plots]".'
+        ),
+    ] = None,
 ) -> None:
     """Score a saved model, overall and by gender, race and age group."""
     with _errors():
@@ -368,6 +375,7 @@ def evaluate(
             test=test,
             split=split,
             seed=seed,
+            plots=plots,
         )
         if dropped:
             typer.echo(dropped, err=True)
@@ -375,6 +383,8 @@ def evaluate(
             typer.echo(json.dumps(report.to_dict(), indent=1))
         else:
             typer.echo(_report_text(report), nl=False)
+        if plots is not None:
+            typer.echo(f"wrote {plots / 'index.html'}", err=True)
 
 
 @app.command()
@@ -393,6 +403,27 @@ def networks() -> None:
         typer.echo(
             row(name, backbone.native_size, count, backbone.start or "random", backbone.summary)
         )
+
+
+@app.command()
+def explore(
+    data: Annotated[
+        Path,
+        typer.Argument(help="As --data of agr train.", show_default=False),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help='Folder for the page and its PNG and CSV files; needs pip install "agr[plots]".',
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Look at labelled pictures: who is in them, what is doubled, what is broken."""
+    with _errors():
+        from agr.explore import write_report
+
+        typer.echo(f"wrote {write_report(data, output)}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from agr.core.data import Faces, Split
 from agr.core.groups import Report
 from agr.datasets import read_any
 from agr.errors import ParameterError, choice
+from agr.page import Page
 from agr.tasks import TASKS
 
 AGE_GROUPS = (0, 3, 13, 21, 41, 61)
@@ -103,6 +104,7 @@ def evaluate_run(
     test: float,
     split: Path | None,
     seed: int,
+    plots: Path | None = None,
 ) -> tuple[Report, str]:
     """Read, split and score.
 
@@ -118,6 +120,8 @@ def evaluate_run(
         What to score.
     validation, test, split, seed
         The split, as in training.
+    plots : Path, optional
+        Folder for a page of plots.
 
     Returns
     -------
@@ -126,13 +130,20 @@ def evaluate_run(
     dropped : str
         What was left out of the data; empty if nothing was.
     """
+    # The page comes first, because a package that it lacks is better missed before the long work.
+    page = None if plots is None else Page(plots, f"{task.title()}: results on {data.name}")
     kind = estimator_class(task)
     estimator = kind.from_pretrained() if model is None else kind.load(model)
     faces = read_any(data)
     dropped = str(faces.report) if faces.report and faces.report.n_dropped else ""
     if part != "all":
         faces = getattr(_split(faces, split, data, validation, test, seed), part)
-    return evaluate_faces(estimator, faces), dropped
+    if page is None:
+        return evaluate_faces(estimator, faces), dropped
+    from agr.results import write_results
+
+    faces = _having(faces, task)
+    return write_results(page, estimator, faces, groups_of(faces), AGE_GROUPS), dropped
 
 
 def evaluate_faces(estimator: Any, faces: Faces) -> Report:
@@ -150,7 +161,7 @@ def evaluate_faces(estimator: Any, faces: Faces) -> Report:
     Report
         Groups named ``column=value``.
     """
-    labelled = faces.take(faces.table[estimator.task].notna().to_numpy())
+    labelled = _having(faces, estimator.task)
     return estimator.evaluate(  # type: ignore[no-any-return]
         *labelled.labelled(estimator.task), groups=groups_of(labelled)
     )
@@ -187,6 +198,10 @@ def estimator_class(task: str) -> Any:
     """Find the estimator of a task, for example "age" gives `AgeEstimator`."""
     module, name = TASKS[task].split(":")
     return getattr(import_module(module), name)
+
+
+def _having(faces: Faces, task: str) -> Faces:
+    return faces.take(faces.table[task].notna().to_numpy())
 
 
 def _stages(run: Run) -> list[Any]:

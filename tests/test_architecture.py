@@ -28,7 +28,15 @@ KERAS = (
     "agr.core.backbones.",
     "agr.teaching",
 )
-TABLES = ("agr.datasets.", "agr.core.data", "agr.core.duplicates", "agr.training_run")
+TABLES = (
+    "agr.datasets.",
+    "agr.core.data",
+    "agr.core.duplicates",
+    "agr.explore",
+    "agr.page",
+    "agr.results",
+    "agr.training_run",
+)
 HEAVY = {"keras", "keras_tuner", "tensorflow", "sklearn", "scipy", "pandas"}
 
 
@@ -134,6 +142,12 @@ class TestLayers:
     def test_pandas_stays_with_the_tables(self, module):
         if not inside(module, TABLES):
             assert "pandas" not in {n.split(".")[0] for n in imports(module)}
+
+    @pytest.mark.parametrize("module", FILES)
+    def test_matplotlib_stays_with_the_plots(self, module):
+        matplotlib = {n for n in imports(module) if n.split(".")[0] == "matplotlib"}
+        assert not matplotlib or inside(module, ("agr.plots",))
+        assert not {n for n in imports(module, top=True) if n in matplotlib}
 
     @pytest.mark.parametrize("module", FILES)
     def test_no_file_named_after_nothing(self, module):
