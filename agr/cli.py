@@ -356,7 +356,7 @@ def evaluate(
         Path | None,
         typer.Option(
             help="Folder for a page with curves, errors, confusions and pictures, and for its "
-            'PNG and CSV files; needs pip install "agr[plots]".'
+            "PNG and CSV files; needs the extra 'plots'."
         ),
     ] = None,
 ) -> None:
@@ -414,7 +414,7 @@ def explore(
     output: Annotated[
         Path,
         typer.Option(
-            help='Folder for the page and its PNG and CSV files; needs pip install "agr[plots]".',
+            help="Folder for the page and its PNG and CSV files; needs the extra 'plots'.",
             show_default=False,
         ),
     ],
