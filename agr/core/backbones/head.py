@@ -1,7 +1,6 @@
 """The dense layers between a trunk's features and the answer."""
 
 from collections.abc import Sequence
-from numbers import Integral
 
 import keras
 from keras import layers
@@ -31,7 +30,7 @@ def dense_head(
         Features.
     """
     if not isinstance(widths, list | tuple) or not all(
-        isinstance(width, Integral) and width >= 1 for width in widths
+        isinstance(width, int) and width >= 1 for width in widths
     ):
         raise ParameterError(
             f"dense in network_options must list whole numbers of at least 1, got {widths!r}."
