@@ -95,7 +95,7 @@ def predict(
     """
     with _errors():
         from agr.core.images import find_images
-        from agr.output import COLUMNS, FACE_COLUMNS, write_rows
+        from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE, write_rows
         from agr.predictor import Face, Predictor
 
         images = find_images(paths)
@@ -113,7 +113,7 @@ def predict(
         def answers() -> Iterator[list[Any]]:
             if found:
                 for answer in predictor.stream_photos(images):
-                    yield answer or [Face(error="no face was found")]
+                    yield answer or [Face(error=NO_FACE)]
             else:
                 yield from ([answer] for answer in predictor.stream(images))
 
@@ -287,7 +287,12 @@ def train(
     augmentation: Annotated[
         str | None, typer.Option(help="Random changes: none, light, medium or strong.")
     ] = None,
-    balance: Annotated[str | None, typer.Option(help="'weights': rare labels count more.")] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(
+            help="'weights': rare labels count more; gender and race have 'sqrt_weights' too."
+        ),
+    ] = None,
     min_age: Annotated[float, typer.Option(help="Leave out younger people.")] = 0,
     validation: Annotated[float, typer.Option(help="Share that chooses the best epoch.")] = 0.08,
     test: Annotated[float, typer.Option(help="Share kept apart for the scores.")] = 0.16,
@@ -442,6 +447,7 @@ def serve(
     age: Annotated[Path | None, typer.Option(help="Your own saved age model.")] = None,
     gender: Annotated[Path | None, typer.Option(help="Your own saved gender model.")] = None,
     race: Annotated[Path | None, typer.Option(help="Your own saved race model.")] = None,
+    detector: DetectorOption = "centerface",
     picture_mib: Annotated[float, typer.Option(help="Size of a picture at most.")] = 10,
     request_mib: Annotated[float, typer.Option(help="Size of a request at most.")] = 40,
     megapixels: Annotated[float, typer.Option(help="Pixels of a picture at most.")] = 25,
@@ -489,7 +495,7 @@ def serve(
             host=host,
             port=port,
             workers=workers,
-            predictor={"tasks": tasks or None, **named},
+            predictor={"tasks": tasks or None, "detector": detector, **named},
         )
 
 

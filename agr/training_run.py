@@ -17,6 +17,7 @@ from agr.errors import ParameterError, choice
 from agr.page import Page
 from agr.tasks import TASKS
 
+SHARED = ("network", "image_size", "batch_size")  # by a network and its teachers
 AGE_GROUPS = (0, 3, 13, 21, 41, 61)
 
 
@@ -53,7 +54,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     Report
         Scores on the test part.
     """
-    stages = _stages(run)
+    teaching, stages = _stages(run)
     faces = read_any(run.data)
     if faces.report is not None:
         say(str(faces.report))
@@ -68,20 +69,27 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     X, y = train.labelled(run.task)
     with tempfile.TemporaryDirectory() as scratch:
         # Stages are kept beside the state, so that a resumed training finds the same start.
-        folder = run.checkpoint or Path(scratch)
+        folder, start = run.checkpoint or Path(scratch), stages[0].weights
+        soft_labels = None
+        if teaching is not None:
+            soft = _teach(teaching, run, train, parts.validation, folder / "teachers", say)
+            soft_labels = soft[run.task][train.table[run.task].notna()]
+            stages[0].set_params(weights=str(folder / "teachers" / f"start-{run.task}.npz"))
         for number, estimator in enumerate(stages, start=1):
             if number > 1:
-                estimator.set_params(weights=str(folder / f"{number - 1}-model"))
+                estimator.set_params(weights=str(folder / f"{run.task}-{number - 1}-model"))
                 say(f"stage {number} of {len(stages)}")
             estimator.fit(
                 X,
                 y,
+                soft_labels=soft_labels,
                 validation_data=parts.validation.labelled(run.task),
-                checkpoint_dir=folder / str(number),
+                checkpoint_dir=folder / f"{run.task}-{number}",
                 callbacks=_callbacks(estimator, run, say),
             )
             if number < len(stages):
-                estimator.save(folder / f"{number}-model")
+                estimator.save(folder / f"{run.task}-{number}-model")
+    estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     report = evaluate_faces(estimator, parts.test)
     notes = {
         "data": run.data.name,
@@ -204,13 +212,32 @@ def _having(faces: Faces, task: str) -> Faces:
     return faces.take(faces.table[task].notna().to_numpy())
 
 
-def _stages(run: Run) -> list[Any]:
+def _teach(
+    teaching: dict[str, Any],
+    run: Run,
+    train: Faces,
+    validation: Faces,
+    folder: Path,
+    say: Callable[[str], None],
+) -> Any:
+    from agr.teaching import Teaching, teach
+
+    labelled = [task for task in TASKS if train.table[task].notna().any()]
+    shared = {name: run.parameters[name] for name in SHARED if name in run.parameters}
+    estimators = {task: estimator_class(task)(**shared) for task in labelled}
+    how = Teaching(**teaching)
+    return teach(train, validation, estimators, folder, how, seed=run.seed, say=say)
+
+
+def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any]]:
     recipes = import_module(f"agr.{run.task}.recipes").RECIPES
     if run.recipe is not None and run.recipe not in recipes:
         raise ParameterError(choice("recipe", run.recipe, recipes))
     stages = recipes[run.recipe] if run.recipe else [{}]
+    teaching, stages = (stages[0], stages[1:]) if "teachers" in stages[0] else (None, stages)
     kind = estimator_class(run.task)
-    return [kind(**{**stage, **run.parameters, "random_state": run.seed}) for stage in stages]
+    parameters = {**run.parameters, "random_state": run.seed}
+    return teaching, [kind(**{**stage, **parameters}) for stage in stages]
 
 
 def _split(

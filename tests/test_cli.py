@@ -177,7 +177,7 @@ class TestTrain:
         assert "saved to" in found.stderr
         assert "epoch 10/10" in found.stderr
         assert (folder / "model" / "agr.json").is_file()
-        assert json.loads((folder / "state" / "1" / "state.json").read_text())["done"]
+        assert json.loads((folder / "state" / "gender-1" / "state.json").read_text())["done"]
 
     def test_evaluate_says_the_same(self, finished, drawn_utkface):
         folder, _, trained = finished

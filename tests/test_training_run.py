@@ -12,6 +12,7 @@ from agr.core.data import make_faces
 from agr.datasets import read_any
 from agr.errors import DatasetError, LabelError, ParameterError
 from agr.gender import GenderEstimator
+from agr.race import RaceEstimator
 from agr.training_run import (
     Run,
     estimator_class,
@@ -123,10 +124,13 @@ class TestTrain:
         from agr.training_run import _stages
 
         run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={"epochs": 2})
-        assert {stage.epochs for stage in _stages(run)} == {2}
+        assert {stage.epochs for stage in _stages(run)[1]} == {2}
         run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={}, seed=5)
         recipes = __import__(f"agr.{task}.recipes", fromlist=["RECIPES"]).RECIPES
-        for stage, expected in zip(_stages(run), recipes["shipped"], strict=True):
+        teaching, stages = _stages(run)
+        first, *rest = recipes["shipped"]
+        assert teaching == first
+        for stage, expected in zip(stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5
 
@@ -199,9 +203,43 @@ def test_stages_go_on_from_the_weights_of_the_one_before(drawn_utkface, tmp_path
     )
     train_run(run, lines.append)
     assert "stage 2 of 2" in lines
-    first = GenderEstimator.load(checkpoint / "1-model")
+    first = GenderEstimator.load(checkpoint / "gender-1-model")
     last = GenderEstimator.load(run.output)
     assert [len(first.history_), len(last.history_)] == [2, 1]
     # A learning rate of nearly nothing leaves the kernels as the first stage had them.
     kernels = [e.model_.get_layer("conv1").get_weights()[0] for e in (first, last)]
     np.testing.assert_allclose(*kernels, atol=1e-5)
+
+
+def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch):
+    stages = [{"teachers": 2, "epochs": 3}, {"epochs": 2}]
+    monkeypatch.setattr("agr.race.recipes.RECIPES", {"taught": stages})
+    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "learning_rate": 1e-9}
+    checkpoint = tmp_path / "state"
+    run = make_run(
+        drawn_utkface,
+        tmp_path / "model",
+        task="race",
+        recipe="taught",
+        parameters=parameters,
+        checkpoint=checkpoint,
+    )
+    learned = []
+    fit = RaceEstimator.fit
+    monkeypatch.setattr(
+        RaceEstimator, "fit", lambda self, X, y, **o: learned.append(o) or fit(self, X, y, **o)
+    )
+    lines = []
+    train_run(run, lines.append)
+    assert [line for line in lines if line.startswith("teacher")][0].startswith("teacher 1 of 2")
+    parts = read_any(drawn_utkface).split(validation=0.08, test=0.16, random_state=0)
+    (options,) = learned
+    assert options["soft_labels"].shape == (len(parts.train.merge_duplicates()), 5)
+    # With a learning rate of nearly nothing the student is still what the first teacher was.
+    with np.load(checkpoint / "teachers" / "start-race.npz") as start:
+        for name in ("conv1", "logits"):
+            kernel = RaceEstimator.load(run.output).model_.get_layer(name).get_weights()[0]
+            start_kernel = start[f"{name}/kernel"]
+            if name == "logits":  # divided by the temperature
+                kernel = kernel * RaceEstimator.load(run.output).calibration_["temperature"]
+            np.testing.assert_allclose(kernel, start_kernel, atol=1e-4)

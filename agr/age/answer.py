@@ -9,12 +9,17 @@ from agr.age.labels import AGE_RANGE
 from agr.core.calibration import distribution_interval
 
 COVERAGE = 0.9
+# A label of k whole years is a point, its bin of one year lies half a year to either side.
+HALF_BIN = 0.5
 
 
 def years(
     outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any]
 ) -> npt.NDArray[np.float64]:
-    """Give the expected age.
+    """Give the age of which older and younger are as likely.
+
+    Of all guesses the median of the distribution errs by the fewest years. Bins wider than a year
+    do not tell where in them it lies; there it is the mean, each bin at its pictures' mean age.
 
     Parameters
     ----------
@@ -31,6 +36,9 @@ def years(
     values = np.asarray(outputs, dtype=float)
     if meaning["head"] == "regression":
         return np.asarray(np.clip(values[:, 0], *AGE_RANGE))
+    edges = np.asarray(meaning["edges"], dtype=float)
+    if (np.diff(edges) == 1).all():
+        return np.clip(distribution_interval(values, edges - HALF_BIN, 0.0)[:, 0], *AGE_RANGE)
     return np.asarray(values @ np.asarray(meaning["centers"]))
 
 
@@ -51,8 +59,7 @@ def raw_intervals(
     """
     if meaning["head"] == "regression":
         return np.repeat(years(outputs, meaning)[:, None], 2, axis=1)
-    # A label of k whole years is a point, its bin of one year lies half a year to either side.
-    edges = np.asarray(meaning["edges"], dtype=float) - 0.5
+    edges = np.asarray(meaning["edges"], dtype=float) - HALF_BIN
     return distribution_interval(outputs, edges, COVERAGE)
 
 

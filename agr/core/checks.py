@@ -80,6 +80,34 @@ def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float
     return checked
 
 
+def soft_labels_like(
+    targets: npt.NDArray[np.float32], soft_labels: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Refuse soft labels that are no probabilities, or not one row a picture.
+
+    Parameters
+    ----------
+    targets : array of shape (n, k)
+        What would be learned without them.
+    soft_labels : array of shape (n, k)
+        Rows of probabilities.
+
+    Returns
+    -------
+    array of shape (n, k)
+        The soft labels.
+    """
+    if targets.shape[1] == 1:
+        raise ParameterError("soft_labels are probabilities, so head='regression' has no use.")
+    if soft_labels.shape != targets.shape:
+        raise ParameterError(
+            f"soft_labels must have shape {targets.shape}, got {soft_labels.shape}."
+        )
+    if not ((soft_labels >= 0).all() and np.allclose(soft_labels.sum(axis=1), 1, atol=1e-3)):
+        raise ParameterError("Every row of soft_labels must hold probabilities that sum to 1.")
+    return soft_labels
+
+
 def make_seed(random_state: int | None) -> int:
     """Give the seed of a fit; None draws one."""
     if random_state is None:

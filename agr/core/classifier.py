@@ -13,7 +13,7 @@ from agr.core.estimator import Floats, ImageEstimator
 from agr.core.metrics import classification_metrics
 from agr.errors import LabelError, ParameterError, choice
 
-BALANCES = (None, "weights")
+BALANCES = {"weights": 1.0, "sqrt_weights": 0.5}  # the power of a label's rarity
 
 
 class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
@@ -99,8 +99,8 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return self._outputs(X)
 
     def _check_parameters(self) -> None:
-        if self.balance not in BALANCES:
-            raise ParameterError(choice("balance", self.balance, BALANCES))
+        if self.balance is not None and self.balance not in BALANCES:
+            raise ParameterError(choice("balance", self.balance, [None, *BALANCES]))
         if not isinstance(self.label_smoothing, Real) or not 0 <= self.label_smoothing < 1:
             raise ParameterError(
                 f"label_smoothing must be from 0 to below 1, got {self.label_smoothing!r}."

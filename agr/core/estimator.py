@@ -19,13 +19,20 @@ from agr._version import __version__
 from agr.core import artifact
 from agr.core.augment import make_augmentation
 from agr.core.batches import ImageStore, check_images, hold_out, take_rows
-from agr.core.checks import check_parameters, check_weights, make_seed, plain
+from agr.core.checks import (
+    check_parameters,
+    check_weights,
+    make_seed,
+    plain,
+    soft_labels_like,
+)
 from agr.core.groups import Report, make_report
 from agr.core.images import Pixels, read_image, resize
 from agr.errors import ArtifactError, LabelError
 
 Floats = npt.NDArray[np.float32]
 PREDICT_BATCH = 128
+SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
@@ -103,6 +110,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         y: Any,
         *,
         sample_weight: npt.ArrayLike | None = None,
+        soft_labels: npt.ArrayLike | None = None,
         validation_data: tuple[Any, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] = (),
@@ -117,6 +125,10 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
             Years as numbers, or label words.
         sample_weight : array of shape (n,), optional
             Multiplies the weights that ``balance`` gives.
+        soft_labels : array of shape (n, k), optional
+            A teacher's probabilities for each picture, as ``predict_proba`` gives them. Half of
+            what is learned comes from them and half from ``y`` (Hinton et al., Distilling the
+            Knowledge in a Neural Network, 2015).
         validation_data : tuple (X, y), optional
             Chooses the best epoch and calibrates; default: a tenth of the pictures.
         checkpoint_dir : path, optional
@@ -140,11 +152,13 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         self._check_parameters()
         X, y = self._check_pair(X, y)
         weights = check_weights(sample_weight, len(y))
+        soft = None if soft_labels is None else np.asarray(soft_labels, dtype=np.float32)
         seed = make_seed(self.random_state)
         if validation_data is None:
             kept, held = hold_out(len(y), seed)
             held_out = take_rows(X, held), y[held]
             X, y, weights = take_rows(X, kept), y[kept], weights[kept]
+            soft = None if soft is None else soft[kept]
         else:
             held_out = self._check_pair(*validation_data)
         self._forget()
@@ -166,6 +180,8 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         recipe = self._recipe(training.Recipe, seed)
         loss, metrics = self._loss()
         targets = self._targets(y)
+        if soft is not None:
+            targets = (1 - SOFT_SHARE) * targets + SOFT_SHARE * soft_labels_like(targets, soft)
         # Sample weights are normalized so that they change the balance, not the learning rate.
         weights = (weights / weights.mean()).astype(np.float32)
         validation = ImageStore(held_out[0], self.image_size_)[np.arange(len(held_out[1]))]

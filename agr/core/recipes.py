@@ -19,4 +19,10 @@ FINE_TUNE: list[dict[str, Any]] = [
     },
 ]
 
+# Labels learned half from teachers (see agr.teaching), from the first teacher's weights on.
+TAUGHT: list[dict[str, Any]] = [
+    {"teachers": 3, "epochs": 12, "learning_rate": 1e-3, "augmentation": "medium"},
+    {"epochs": 8, "learning_rate": 7e-4, "augmentation": "medium"},
+]
+
 CONV_CYCLES: list[dict[str, Any]] = [{"network": "conv_cycles", "dropout": 0.5}]

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from agr.core.recipes import CONV_CYCLES, FINE_TUNE
+from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": [{"epochs": 13}],
+    "shipped": TAUGHT,
     "fine_tune": FINE_TUNE,
     "conv_cycles": CONV_CYCLES,
     # As published with the IMDB-WIKI pictures: Adam, and the cross-entropy of the plain labels.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agr.core.classifier import FaceClassifier
+from agr.core.classifier import BALANCES, FaceClassifier
 from agr.race.balance import sample_weight
 from agr.race.labels import LABELS
 
@@ -47,8 +47,9 @@ class RaceEstimator(FaceClassifier):
         Epochs without a better validation loss after which training stops; default: never.
     augmentation : {"none", "light", "medium", "strong"}, Augmentation, dict or None
         Random changes to training pictures, default="light".
-    balance : {"weights"} or None, default=None
-        Whether every label counts the same in training.
+    balance : {"weights", "sqrt_weights"} or None, default=None
+        Whether rare labels count more in training: so that every label counts the same, or the
+        square root of that.
     random_state : int or None, default=0
         Seed of weights, order and augmentation.
 
@@ -76,4 +77,6 @@ class RaceEstimator(FaceClassifier):
     labels = LABELS
 
     def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return np.ones(len(y)) if self.balance is None else sample_weight(y)
+        if self.balance is None:
+            return np.ones(len(y))
+        return sample_weight(y, BALANCES[self.balance])

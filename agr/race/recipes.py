@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from agr.core.recipes import CONV_CYCLES, FINE_TUNE
+from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": [{"epochs": 11}],
+    "shipped": [TAUGHT[0], {**TAUGHT[1], "balance": "sqrt_weights"}],
     "fine_tune": FINE_TUNE,
     "conv_cycles": CONV_CYCLES,
 }

@@ -19,10 +19,14 @@ def around(ages, sd):
 
 
 class TestYears:
-    def test_mean_of_the_distribution(self):
-        row = np.zeros((1, 121))
-        row[0, [20, 30]] = 0.25, 0.75
-        assert years(row, YEARS) == pytest.approx([27.5])
+    def test_median_of_the_distribution(self):
+        rows = np.zeros((2, 121))
+        rows[0, [20, 30, 90]] = 0.25, 0.5, 0.25  # the mean is 42.5
+        rows[1, [0, 5]] = 0.9, 0.1
+        assert years(rows, YEARS) == pytest.approx([30, 0.5 / 0.9 - 0.5], abs=1e-6)
+
+    def test_nobody_is_younger_than_0(self):
+        assert list(years(np.eye(121)[[0]] * 0.999 + 1e-9, YEARS)) == [0]
 
     def test_centers_of_wide_bins(self):
         meaning = {"head": "bins", "edges": [0, 30, 121], "centers": [20.0, 50.0]}
