@@ -6,7 +6,7 @@ from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": TAUGHT,
+    "shipped": [*TAUGHT, {"epochs": 6, "learning_rate": 5e-4, "augmentation": "medium"}],
     "fine_tune": FINE_TUNE,
     "conv_cycles": CONV_CYCLES,
     # As published with the IMDB-WIKI pictures: Adam, and the mean absolute error.

@@ -71,11 +71,12 @@ class Reader:
         good = [p for p, error in zip(pictures, errors, strict=True) if error is None]
         crops = self._predict([_Named(p) for p in good if p.faces == "crop"])
         photos = self._predictor.stream_photos([_Named(p) for p in good if p.faces == "detect"])
-        answers = {"crop": ([crop] for crop in crops), "detect": photos}
+        found: dict[str, Iterator[Sequence[Prediction]]] = {
+            "crop": ([crop] for crop in crops),
+            "detect": photos,
+        }
         return [
-            rows_of(picture, error=error)
-            if error
-            else rows_of(picture, next(answers[picture.faces]))
+            rows_of(picture, error=error) if error else rows_of(picture, next(found[picture.faces]))
             for picture, error in zip(pictures, errors, strict=True)
         ]
 

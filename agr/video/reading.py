@@ -20,6 +20,7 @@ SCHEMES = ("rtsp://", "rtmp://", "srt://", "tcp://", "udp://")  # of cameras on 
 CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
 PICTURES = ("image2", "_pipe")  # how FFmpeg calls the formats of single pictures
 PATIENCE = 10.0  # seconds for a camera to answer
+PLAYLIST = b"#EXTM3U"
 
 
 def import_av() -> ModuleType:
@@ -192,7 +193,10 @@ class Video:
             path = Path(self.name)
             if not path.exists():
                 raise FileNotFoundError(2, "there is no such file")
-            # A playlist may name other places: none but files of this machine is opened.
+            with path.open("rb") as file:
+                if file.read(len(PLAYLIST)) == PLAYLIST:  # it may be waited for without end
+                    raise VideoError(f"{self.name} is a playlist; give the video itself.")
+            # Other formats may name other places: none but files of this machine is opened.
             options = {"protocol_whitelist": "file"}
             return self._av.open(f"file:{path}", options=options)
         if not self.name.isdecimal():

@@ -157,7 +157,7 @@ class TestNoVideo:
             path = tmp_path / "list.m3u8"
             address = f"http://127.0.0.1:{server.getsockname()[1]}/a.ts"
             path.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{address}\n")
-            with pytest.raises(VideoError):
+            with pytest.raises(VideoError, match="is a playlist"):
                 read(path)
             thread.join()
         assert not asked.is_set()
