@@ -38,7 +38,7 @@ def years(
         return np.asarray(np.clip(values[:, 0], *AGE_RANGE))
     edges = np.asarray(meaning["edges"], dtype=float)
     if (np.diff(edges) == 1).all():
-        return np.clip(distribution_interval(values, edges - HALF_BIN, 0.0)[:, 0], *AGE_RANGE)
+        return distribution_interval(values, edges - HALF_BIN, 0.0)[:, 0]
     return np.asarray(values @ np.asarray(meaning["centers"]))
 
 

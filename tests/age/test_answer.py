@@ -25,8 +25,8 @@ class TestYears:
         rows[1, [0, 5]] = 0.9, 0.1
         assert years(rows, YEARS) == pytest.approx([30, 0.5 / 0.9 - 0.5], abs=1e-6)
 
-    def test_nobody_is_younger_than_0(self):
-        assert list(years(np.eye(121)[[0]] * 0.999 + 1e-9, YEARS)) == [0]
+    def test_ends_of_the_range(self):
+        assert years(np.eye(121)[[0, 120]], YEARS) == pytest.approx([0, 120])
 
     def test_centers_of_wide_bins(self):
         meaning = {"head": "bins", "edges": [0, 30, 121], "centers": [20.0, 50.0]}

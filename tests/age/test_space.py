@@ -7,6 +7,7 @@ from agr.age import AgeEstimator
 from agr.age.recipes import RECIPES
 from agr.age.space import search_space
 from agr.core.checks import check_parameters
+from agr.teaching import Teaching
 
 PARAMETERS = inspect.signature(AgeEstimator.__init__).parameters
 
@@ -44,6 +45,10 @@ def test_ends_of_the_ranges_can_be_fitted(hp):
 def test_recipes_hold_parameters(name):
     assert RECIPES[name]
     for stage in RECIPES[name]:
+        if "teachers" in stage:
+            assert stage is RECIPES[name][0]
+            assert Teaching(**stage).teachers >= 2
+            continue
         estimator = AgeEstimator(**stage)
         check_parameters(estimator)
         estimator._check_parameters()
