@@ -246,7 +246,7 @@ def video(
                 stack.enter_context(writer)
             n_frames = 0
             seen = record(film, people, fps=fps, writer=writer, table=rows)
-            with _ended_by_user(film.live):
+            with _ended_by_user(film):
                 for _ in _progress(seen, total):
                     n_frames += 1
         one = "person" if people.count == 1 else "people"
@@ -534,20 +534,18 @@ def _replacing(path: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _ended_by_user(live: bool) -> Iterator[None]:
-    """Take the user's stop as the ordinary end of what has no other."""
+def _ended_by_user(film: Any) -> Iterator[None]:
+    """Take the user's stop as the ordinary end of a camera, which has no other."""
     import signal
 
-    if not live:
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # An exception could come in the middle of a frame that is being written, and spoil the file.
+    stops = (signal.SIGINT, signal.SIGTERM) if film.live else ()
+    before = [(one, signal.signal(one, lambda *_: film.stop())) for one in stops]
     try:
         yield
-    except KeyboardInterrupt:
-        pass
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before:
+            signal.signal(one, handler)
 
 
 @contextmanager

@@ -79,8 +79,10 @@ def teach(
     """
     sample = next(iter(estimators.values()))
     size = sample.image_size or networks.native_size(sample.network)
-    targets, widths = _targets(faces, estimators)
-    held_targets, _ = _targets(held_out, estimators)
+    for task, estimator in estimators.items():
+        estimator._learn_labels(faces.labelled(task)[1])
+    widths = {task: estimator._n_outputs() for task, estimator in estimators.items()}
+    targets, held_targets = _targets(faces, estimators), _targets(held_out, estimators)
     held = ImageStore(held_out.paths, size)[np.arange(len(held_out))]
     recipe = training.Recipe(
         epochs=how.epochs,
@@ -121,19 +123,17 @@ def teach(
     return dict(zip(widths, np.split(soft, cuts, axis=1), strict=True))
 
 
-def _targets(faces: Faces, estimators: dict[str, Any]) -> tuple[Floats, dict[str, int]]:
+def _targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
     """Put the tasks' targets side by side; a missing label is a row of zeros."""
-    parts, widths = [], {}
+    parts = []
     for task, estimator in estimators.items():
-        has = faces.table[task].notna().to_numpy()
-        y = faces.labelled(task)[1]
-        estimator._learn_labels(y)
-        widths[task] = estimator._n_outputs()
+        width = estimator._n_outputs()
         smoothing = getattr(estimator, "label_smoothing", 0.0)
-        part = np.zeros((len(faces), widths[task]), np.float32)
-        part[has] = (1 - smoothing) * estimator._targets(y) + smoothing / widths[task]
+        part = np.zeros((len(faces), width), np.float32)
+        labels = estimator._targets(faces.labelled(task)[1])
+        part[faces.table[task].notna()] = (1 - smoothing) * labels + smoothing / width
         parts.append(part)
-    return np.concatenate(parts, axis=1), widths
+    return np.concatenate(parts, axis=1)
 
 
 def _network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:

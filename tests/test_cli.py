@@ -215,7 +215,7 @@ class TestTrain:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--recipe", "shiped"], "recipe must be one of 'shipped'; got 'shiped'. Did you mean"),
+            (["--recipe", "shiped"], "got 'shiped'. Did you mean 'shipped'?"),
             (["--data", "nowhere"], "nowhere is not there; expected a folder of UTKFace pictures"),
             (["--epochs", "0"], "epochs must be a whole number of at least 1, got 0"),
             (["--balance", "weight"], "Did you mean 'weights'?"),

@@ -3,6 +3,7 @@ import pytest
 
 from agr.core.data import Faces
 from agr.datasets import utkface
+from agr.race.labels import LABELS
 from agr.tasks import TASKS
 from agr.teaching import Teaching, teach
 from agr.training_run import estimator_class
@@ -41,7 +42,8 @@ def test_no_label_reaches_the_soft_labels_of_its_own_fold(parts, tmp_path):
 
 
 def test_probabilities_of_every_task_in_the_order_of_the_pictures(parts, tmp_path):
-    soft, lines = run(parts.train, parts, tmp_path, teachers=3, epochs=8)
+    changes = {"teachers": 3, "epochs": 15, "learning_rate": 0.01, "augmentation": "none"}
+    soft, lines = run(parts.train, parts, tmp_path, **changes)
     assert {task: s.shape for task, s in soft.items()} == {
         "age": (len(parts.train), 121),
         "gender": (len(parts.train), 2),
@@ -49,9 +51,9 @@ def test_probabilities_of_every_task_in_the_order_of_the_pictures(parts, tmp_pat
     }
     for probabilities in soft.values():
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-4)
-    truth = parts.train.table["gender"].to_numpy(str)
-    assert (np.array(["female", "male"])[soft["gender"].argmax(axis=1)] == truth).mean() > 0.9
-    assert len([line for line in lines if line.startswith("epoch")]) == 24
+    truth = parts.train.table["race"].to_numpy(str)
+    assert (np.array(LABELS)[soft["race"].argmax(axis=1)] == truth).mean() > 0.8
+    assert len([line for line in lines if line.startswith("epoch")]) == 45
 
 
 def test_goes_on_from_its_folder(parts, tmp_path):

@@ -20,6 +20,7 @@ SCHEMES = ("rtsp://", "rtmp://", "srt://", "tcp://", "udp://")  # of cameras on 
 CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
 PICTURES = ("image2", "_pipe")  # how FFmpeg calls the formats of single pictures
 PATIENCE = 10.0  # seconds for a camera to answer
+POLL = 0.2  # seconds in which a stop is heard while no frame comes
 PLAYLIST = b"#EXTM3U"
 
 
@@ -97,6 +98,7 @@ class Video:
         self.name = os.fspath(source) if isinstance(source, os.PathLike) else str(source)
         self.live = self.name.isdecimal() or self.name.startswith(SCHEMES)
         self.damage: str | None = None
+        self._stopped = False
         self._reader: tuple[threading.Thread, threading.Event] | None = None
         try:
             self._container = self._open()
@@ -185,8 +187,12 @@ class Video:
                 if step > taken and time > last:  # damaged files may step back in time
                     last, taken = time, step
                     yield Frame(number, time, self._pixels(frame))
-        if start is None:
+        if start is None and not self._stopped:
             self._fail("holds no frame that can be read")
+
+    def stop(self) -> None:
+        """End the frames of a camera after the one that is in work; signal handlers may call it."""
+        self._stopped = True
 
     def _open(self) -> Any:
         if not self.live:
@@ -273,12 +279,15 @@ class Video:
         self._reader = threading.Thread(target=read, daemon=True), stop
         self._reader[0].start()
         try:
-            while True:
+            while not self._stopped:
                 with changed:
-                    changed.wait_for(lambda: slot or stop.is_set())
-                    if not slot:
+                    changed.wait_for(lambda: slot or stop.is_set(), POLL)
+                    if slot:
+                        item = slot.pop()
+                    elif stop.is_set():
                         return
-                    item = slot.pop()
+                    else:
+                        continue
                 yield item
         finally:
             self._end_reader()
