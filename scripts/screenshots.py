@@ -20,7 +20,7 @@ def film(folder: str) -> Path:
     """Write what the fake camera shows."""
     frame = Image.new("RGB", (640, 480), "#5a6b70")
     with Image.open(FACE) as face:
-        frame.paste(face.resize((480, 480)), (80, 0))
+        frame.paste(face.resize((300, 300)), (170, 90))
     stream = io.BytesIO()
     frame.save(stream, "JPEG", quality=92)
     path = Path(folder) / "face.mjpeg"
@@ -44,7 +44,7 @@ def main(url: str, target: Path) -> None:
         live = browser.new_page(viewport=phone, device_scale_factor=2, color_scheme="dark")
         live.goto(url)
         live.click("#open-camera")
-        live.wait_for_selector("#snap:visible")
+        live.wait_for_function("() => document.querySelector('#video').videoWidth === 640")
         live.click("#snap")
         live.wait_for_selector(".answer:not([hidden])")
         live.click("#live")
