@@ -95,7 +95,7 @@ def predict(
     """
     with _errors():
         from agr.core.images import find_images
-        from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE, write_rows
+        from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE, rows_of, write_rows
         from agr.predictor import Face, Predictor
 
         images = find_images(paths)
@@ -122,9 +122,7 @@ def predict(
             pairs = zip(images, answers(), strict=True)
             for image, results in _progress(pairs, len(images)):
                 failed += results[0].error is not None
-                for result in results:
-                    row = {"image": str(image), **result.to_dict()}
-                    yield {column: row[column] for column in columns}
+                yield from rows_of(str(image), results, columns)
 
         target = nullcontext(sys.stdout.buffer) if output is None else _replacing(output)
         with target as stream:
@@ -440,13 +438,10 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes; each with its own models and limits.")
     ] = 1,
-    tasks: Annotated[
-        list[str] | None,
-        typer.Option("--task", help="age, gender or race; repeat for several. Default: all."),
-    ] = None,
-    age: Annotated[Path | None, typer.Option(help="Your own saved age model.")] = None,
-    gender: Annotated[Path | None, typer.Option(help="Your own saved gender model.")] = None,
-    race: Annotated[Path | None, typer.Option(help="Your own saved race model.")] = None,
+    tasks: TasksOption = None,
+    age: AgeModel = None,
+    gender: GenderModel = None,
+    race: RaceModel = None,
     detector: DetectorOption = "centerface",
     picture_mib: Annotated[float, typer.Option(help="Size of a picture at most.")] = 10,
     request_mib: Annotated[float, typer.Option(help="Size of a request at most.")] = 40,

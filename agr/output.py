@@ -23,6 +23,28 @@ NO_FACE = "no face was found"  # the error of a photo without any
 Row = dict[str, Any]
 
 
+def rows_of(image: str, found: Iterable[Any], columns: Sequence[str]) -> Iterator[Row]:
+    """Give a picture's rows.
+
+    Parameters
+    ----------
+    image : str
+        Its name.
+    found : iterable of Prediction
+        What was read from it.
+    columns : sequence of str
+        `COLUMNS` or `FACE_COLUMNS`; the keys of the rows, in this order.
+
+    Yields
+    ------
+    dict
+        One for each of ``found``.
+    """
+    for one in found:
+        row = {"image": image, **one.to_dict()}
+        yield {column: row[column] for column in columns}
+
+
 def write_rows(
     rows: Iterable[Row], form: str, stream: IO[bytes], columns: Sequence[str] = COLUMNS
 ) -> None:

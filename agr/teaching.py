@@ -113,7 +113,7 @@ def teach(
             image_size=size,
             directory=folder / f"teacher-{fold + 1}",
             fingerprint=hashlib.sha256(targets[learned].tobytes()).hexdigest(),
-            callbacks=[_line(how.epochs, say)],
+            callbacks=[training.say_epochs(how.epochs, say)],
         )
         rest = ImageStore(take_rows(faces.paths, unseen), size)
         soft[unseen] = _predict(model, rest[np.arange(len(unseen))])
@@ -170,11 +170,3 @@ def _write_starts(model: keras.Model, tasks: list[str], folder: Path) -> None:
             if name not in tasks:
                 arrays |= {f"{name}/{v.name}": keras.ops.convert_to_numpy(v) for v in layer.weights}
         np.savez(folder / f"start-{task}.npz", **arrays)
-
-
-def _line(epochs: int, say: Callable[[str], None]) -> Any:
-    def line(epoch: int, logs: dict[str, float]) -> None:
-        scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
-        say(f"epoch {epoch + 1}/{epochs}  {scores}")
-
-    return keras.callbacks.LambdaCallback(on_epoch_end=line)

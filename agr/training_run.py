@@ -256,11 +256,9 @@ def _split(
 def _callbacks(estimator: Any, run: Run, say: Callable[[str], None]) -> list[Any]:
     import keras
 
-    def line(epoch: int, logs: dict[str, float]) -> None:
-        scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
-        say(f"epoch {epoch + 1}/{estimator.epochs}  {scores}")
+    from agr.core.training import say_epochs
 
-    callbacks: list[Any] = [keras.callbacks.LambdaCallback(on_epoch_end=line)]
+    callbacks: list[Any] = [say_epochs(estimator.epochs, say)]
     if run.tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(run.tensorboard)))
     return callbacks

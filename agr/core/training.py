@@ -5,7 +5,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,6 +192,29 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
+
+
+def say_epochs(epochs: int, say: Callable[[str], None]) -> Any:
+    """Make a callback that says each epoch's scores in a line.
+
+    Parameters
+    ----------
+    epochs : int
+        How many there will be.
+    say : callable
+        Takes the line.
+
+    Returns
+    -------
+    keras.callbacks.Callback
+        For ``fit``.
+    """
+
+    def line(epoch: int, logs: dict[str, float]) -> None:
+        scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
+        say(f"epoch {epoch + 1}/{epochs}  {scores}")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=line)
 
 
 def train(

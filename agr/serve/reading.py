@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Protocol, get_args
 
 from agr.errors import ImageError
-from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE
+from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE, Row, rows_of
 from agr.predictor import Face, Prediction
 from agr.serve.limits import check_picture
 from agr.serve.upload import Picture
 
-Row = dict[str, Any]
 Faces = Literal["crop", "detect"]  # what the query's `faces` may be
 FACES: tuple[str, ...] = get_args(Faces)
 
@@ -76,7 +75,7 @@ class Reader:
             "detect": photos,
         }
         return [
-            rows_of(picture, error=error) if error else rows_of(picture, next(found[picture.faces]))
+            _rows(picture, error=error) if error else _rows(picture, next(found[picture.faces]))
             for picture, error in zip(pictures, errors, strict=True)
         ]
 
@@ -106,26 +105,10 @@ def failed(picture: Picture) -> list[Row]:
     list of dict
         One row, with an error that tells nothing of the inside.
     """
-    return rows_of(picture, error="The picture could not be read.")
+    return _rows(picture, error="The picture could not be read.")
 
 
-def rows_of(picture: Picture, found: Sequence[Prediction] = (), error: str = NO_FACE) -> list[Row]:
-    """Give the rows of a picture, with the keys of ``agr predict``.
-
-    Parameters
-    ----------
-    picture : Picture
-        The one.
-    found : sequence of Prediction
-        What was read from its faces.
-    error : str, optional
-        What the one row says where there is none.
-
-    Returns
-    -------
-    list of dict
-        At least one.
-    """
+def _rows(picture: Picture, found: Sequence[Prediction] = (), error: str = NO_FACE) -> list[Row]:
+    """Give a row for each face that was found, or one with the error."""
     kind, columns = (Face, FACE_COLUMNS) if picture.faces == "detect" else (Prediction, COLUMNS)
-    rows = [{"image": picture.name, **face.to_dict()} for face in found or [kind(error=error)]]
-    return [{column: row[column] for column in columns} for row in rows]
+    return list(rows_of(picture.name, found or [kind(error=error)], columns))

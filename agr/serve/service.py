@@ -3,11 +3,12 @@
 import asyncio
 from concurrent.futures import Future
 
+from agr.output import Row
 from agr.serve.batching import Batcher, QueueFullError
 from agr.serve.limits import Shares
 from agr.serve.metrics import Metrics
 from agr.serve.problems import busy
-from agr.serve.reading import Reader, Reads, Row, failed
+from agr.serve.reading import Reader, Reads, failed
 from agr.serve.settings import Settings
 from agr.serve.upload import Picture
 
