@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from agr.core import networks, training
 from agr.core.augment import make_augmentation
+from agr.core.balance import show_all
 from agr.core.batches import ImageStore, take_rows
 from agr.core.data import Faces
 
@@ -107,7 +108,7 @@ def teach(
             model,
             _cross_entropy,
             [],
-            (store, targets[learned], np.ones(len(learned), np.float32)),
+            training.Lessons(store, targets[learned], show_all(len(learned))),
             (held, held_targets),
             recipe,
             image_size=size,

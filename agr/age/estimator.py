@@ -10,18 +10,19 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
+from agr.age import balance as balancing
 from agr.age.answer import COVERAGE, raw_intervals, years
-from agr.age.balance import sample_weight
 from agr.age.bins import bin_centers, find_bins, make_edges, soft_targets
 from agr.age.labels import AGE_RANGE
 from agr.core.augment import Augmentation
+from agr.core.balance import Plan
 from agr.core.calibration import fit_margin
 from agr.core.estimator import Floats, ImageEstimator
+from agr.core.losses import LABEL_LOSSES, NUMBER_LOSSES, check_loss, make_loss
 from agr.core.metrics import regression_metrics
 from agr.errors import LabelError, ParameterError, choice
 
 HEADS = ("bins", "regression")
-BALANCES = (None, "weights")
 
 
 def _has_bins(estimator: Any) -> bool:
@@ -74,8 +75,13 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         Epochs without a better validation loss after which training stops; default: never.
     augmentation : {"none", "light", "medium", "strong"}, Augmentation, dict or None
         Random changes to training pictures, default="light".
-    balance : {"weights"} or None, default=None
-        Whether rare ages weigh more in training.
+    loss : str, optional
+        What is minimized, by Keras's name. Of ``head="bins"``: ``"categorical_crossentropy"`` (the
+        default) or ``"categorical_focal_crossentropy"``; of ``head="regression"``:
+        ``"mean_absolute_error"`` (the default), ``"mean_squared_error"`` or ``"huber"``.
+    balance : {"weights", "smoothed_weights"} or None, default=None
+        Whether rare ages count more in training: so that every year of age counts the same, or
+        inverse to the square root of how frequent the ages near it are (Yang et al., ICML 2021).
     random_state : int or None, default=0
         Seed of weights, order and augmentation.
 
@@ -123,6 +129,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         warmup: float = 0.1,
         patience: int | None = None,
         augmentation: str | Augmentation | dict[str, float] | None = "light",
+        loss: str | None = None,
         balance: str | None = None,
         random_state: int | None = 0,
     ) -> None:
@@ -144,6 +151,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         self.warmup = warmup
         self.patience = patience
         self.augmentation = augmentation
+        self.loss = loss
         self.balance = balance
         self.random_state = random_state
 
@@ -181,8 +189,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     def _check_parameters(self) -> None:
         if self.head not in HEADS:
             raise ParameterError(choice("head", self.head, HEADS))
-        if self.balance not in BALANCES:
-            raise ParameterError(choice("balance", self.balance, BALANCES))
+        balancing.check(self.balance)
+        check_loss(self.loss, self._losses)
         if not isinstance(self.label_sd, Real) or not 0 <= self.label_sd < math.inf:
             raise ParameterError(f"label_sd must be at least 0 years, got {self.label_sd!r}.")
 
@@ -213,8 +221,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
             return y[:, None].astype(np.float32)
         return soft_targets(y, self._edges, self.label_sd)
 
-    def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return np.ones(len(y)) if self.balance is None else sample_weight(y)
+    def _plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        return balancing.make_plan(y, self.balance)
 
     def _n_outputs(self) -> int:
         return 1 if self.head == "regression" else len(self.age_bins_)
@@ -222,14 +230,15 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     def _loss(self) -> tuple[Any, list[Any]]:
         import keras
 
+        loss = make_loss(self.loss, self._losses)
         if self.head == "regression":
-            return keras.losses.MeanAbsoluteError(), [keras.metrics.MeanAbsoluteError(name="mae")]
+            return loss, [keras.metrics.MeanAbsoluteError(name="mae")]
         centers = keras.ops.convert_to_tensor(self._centers, dtype="float32")
 
         def mae(y_true: Any, y_pred: Any) -> Any:
             return keras.ops.abs(keras.ops.matmul(y_true - y_pred, centers))
 
-        return keras.losses.CategoricalCrossentropy(), [mae]
+        return loss, [mae]
 
     def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:
         margin = fit_margin(y, raw_intervals(outputs, self._meaning()), COVERAGE)
@@ -249,6 +258,10 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
             scores["bin_accuracy"] = float((off == 0).mean())
             scores["one_off_accuracy"] = float((off <= 1).mean())
         return scores
+
+    @property
+    def _losses(self) -> dict[str, str]:
+        return NUMBER_LOSSES if self.head == "regression" else LABEL_LOSSES
 
     @property
     def _edges(self) -> npt.NDArray[np.float64]:

@@ -44,7 +44,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         network=manifest["parameters"]["network"],
         epochs=len(history),
         seconds=sum(epoch["seconds"] for epoch in history),
-        loss=min(epoch["val_loss"] for epoch in history),
+        loss=min(epoch["val_loss"] for epoch in history if "val_loss" in epoch),
         calibration=", ".join(f"{k} {v:.3g}" for k, v in manifest["calibration"].items()),
         notes=notes,
     )

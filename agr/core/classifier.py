@@ -1,5 +1,7 @@
 """The estimator of tasks with label words; gender and race add their vocabulary and balancing."""
 
+from abc import abstractmethod
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -10,10 +12,9 @@ from sklearn.base import ClassifierMixin
 from agr.core.augment import Augmentation
 from agr.core.calibration import fit_temperature
 from agr.core.estimator import Floats, ImageEstimator
+from agr.core.losses import LABEL_LOSSES, check_loss, make_loss
 from agr.core.metrics import classification_metrics
 from agr.errors import LabelError, ParameterError, choice
-
-BALANCES = {"weights": 1.0, "sqrt_weights": 0.5}  # the power of a label's rarity
 
 
 class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
@@ -26,6 +27,9 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     """
 
     labels: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def _check_balance(self) -> None: ...
 
     def __init__(
         self,
@@ -46,7 +50,8 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         warmup: float = 0.1,
         patience: int | None = None,
         augmentation: str | Augmentation | dict[str, float] | None = "light",
-        balance: str | None = None,
+        loss: str | None = None,
+        balance: str | Mapping[str, float] | None = None,
         random_state: int | None = 0,
     ) -> None:
         self.network = network
@@ -65,6 +70,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         self.warmup = warmup
         self.patience = patience
         self.augmentation = augmentation
+        self.loss = loss
         self.balance = balance
         self.random_state = random_state
 
@@ -99,8 +105,8 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return self._outputs(X)
 
     def _check_parameters(self) -> None:
-        if self.balance is not None and self.balance not in BALANCES:
-            raise ParameterError(choice("balance", self.balance, [None, *BALANCES]))
+        self._check_balance()
+        check_loss(self.loss, LABEL_LOSSES)
         if not isinstance(self.label_smoothing, Real) or not 0 <= self.label_smoothing < 1:
             raise ParameterError(
                 f"label_smoothing must be from 0 to below 1, got {self.label_smoothing!r}."
@@ -133,7 +139,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     def _loss(self) -> tuple[Any, list[Any]]:
         import keras
 
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=self.label_smoothing)
+        loss = make_loss(self.loss, LABEL_LOSSES, label_smoothing=self.label_smoothing)
         return loss, [keras.metrics.CategoricalAccuracy(name="accuracy")]
 
     def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:

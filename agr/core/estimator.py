@@ -4,7 +4,6 @@ import hashlib
 import inspect
 import json
 import os
-import tempfile
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,22 +16,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from agr._version import __version__
 from agr.core import artifact
-from agr.core.augment import make_augmentation
-from agr.core.batches import ImageStore, check_images, hold_out, take_rows
-from agr.core.checks import (
-    check_parameters,
-    check_weights,
-    make_seed,
-    plain,
-    soft_labels_like,
-)
+from agr.core.balance import Plan
+from agr.core.batches import check_images, hold_out, take_rows
+from agr.core.checks import check_parameters, make_seed, plain
 from agr.core.groups import Report, make_report
 from agr.core.images import Pixels, read_image, resize
-from agr.errors import ArtifactError, LabelError
+from agr.errors import ArtifactError, LabelError, ParameterError
 
 Floats = npt.NDArray[np.float32]
 PREDICT_BATCH = 128
-SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
@@ -68,7 +60,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
     def _targets(self, y: npt.NDArray[Any]) -> Floats: ...
 
     @abstractmethod
-    def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]: ...
+    def _plan(self, y: npt.NDArray[Any], seed: int) -> Plan: ...
 
     @abstractmethod
     def _n_outputs(self) -> int: ...
@@ -146,26 +138,22 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         ParameterError, ImageError, LabelError
             The message says what was expected, what came and what to do.
         """
-        from agr.core import networks, training
+        from agr.core import networks
+        from agr.core.fitting import Part, train_network
+        from agr.core.training import seeded
 
         check_parameters(self)
         self._check_parameters()
-        X, y = self._check_pair(X, y)
-        weights = check_weights(sample_weight, len(y))
-        soft = None if soft_labels is None else np.asarray(soft_labels, dtype=np.float32)
+        part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
         seed = make_seed(self.random_state)
         if validation_data is None:
-            kept, held = hold_out(len(y), seed)
-            held_out = take_rows(X, held), y[held]
-            X, y, weights = take_rows(X, kept), y[kept], weights[kept]
-            soft = None if soft is None else soft[kept]
+            part, held_out = part.parted(seed)
         else:
             held_out = self._check_pair(*validation_data)
         self._forget()
-        self._learn_labels(y)
-        weights = weights * self._balance(y)
+        self._learn_labels(part.y)
         self.image_size_ = self.image_size or networks.native_size(self.network)
-        with training.seeded(seed):
+        with seeded(seed):
             model = networks.build(
                 self.network,
                 self.image_size_,
@@ -177,30 +165,84 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
                 color=self.color,
                 trainable=self.trainable,
             )
-        recipe = self._recipe(training.Recipe, seed)
-        loss, metrics = self._loss()
-        targets = self._targets(y)
-        if soft is not None:
-            targets = (1 - SOFT_SHARE) * targets + SOFT_SHARE * soft_labels_like(targets, soft)
-        # Sample weights are normalized so that they change the balance, not the learning rate.
-        weights = (weights / weights.mean()).astype(np.float32)
-        validation = ImageStore(held_out[0], self.image_size_)[np.arange(len(held_out[1]))]
-        with tempfile.TemporaryDirectory() as scratch:
-            self.history_ = training.train(
-                model,
-                loss,
-                metrics,
-                (ImageStore(X, self._store_size(training.STORE_MARGIN)), targets, weights),
-                (validation, self._targets(held_out[1])),
-                recipe,
-                image_size=self.image_size_,
-                directory=Path(checkpoint_dir or scratch),
-                fingerprint=self._fingerprint(X, targets, weights),
-                callbacks=list(callbacks),
-            )
+        self.history_ = train_network(self, model, part, held_out, seed, checkpoint_dir, callbacks)
         self.model_ = networks.without_optimizer(model)
-        outputs = self.model_.predict(validation, batch_size=PREDICT_BATCH, verbose=0)
-        self.calibration_ = self._calibrate(outputs, held_out[1])
+        self.calibration_ = self._calibrate(self._outputs(held_out[0]), held_out[1])
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        validation_data: tuple[Any, Any] | None = None,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        callbacks: Sequence[Any] = (),
+    ) -> Self:
+        """Go on learning, from more pictures; an estimator that is not fitted is fitted.
+
+        The network, labels, bins and scaling stay those of the first fit, so that the pictures may
+        come in parts that memory could not hold together. Each call trains for ``epochs`` epochs,
+        with the learning rate's whole schedule; a tenth of the first fit's rate forgets less.
+
+        Parameters
+        ----------
+        X, y, sample_weight, checkpoint_dir, callbacks
+            As in `fit`. A part need not hold every label.
+        validation_data : tuple (X, y), optional
+            Chooses the best epoch and calibrates anew. Without it everything given is learned from,
+            the last epoch counts, and the calibration stays.
+
+        Returns
+        -------
+        self
+            Goes on from here; as it was before, if an error is raised.
+
+        Raises
+        ------
+        ParameterError, ImageError, LabelError
+            For example labels, or ages below the first bin, that it was not built for.
+        """
+        from agr.core import networks
+        from agr.core.fitting import Part, train_network
+
+        if not hasattr(self, "model_"):
+            return self.fit(
+                X,
+                y,
+                sample_weight=sample_weight,
+                validation_data=validation_data,
+                checkpoint_dir=checkpoint_dir,
+                callbacks=callbacks,
+            )
+        check_parameters(self)
+        self._check_parameters()
+        if self.balance == "smote":
+            raise ParameterError(
+                "balance='smote' learns the last layer anew and would forget the earlier pictures; "
+                "choose another for partial_fit."
+            )
+        part = Part.make(*self._check_pair(X, y), sample_weight)
+        held_out = None if validation_data is None else self._check_pair(*validation_data)
+        before = self.model_.get_weights()
+        temperature = self.calibration_.get("temperature", 1.0)
+        try:
+            # The network learns as it did before it was calibrated.
+            networks.divide_logits(self.model_, 1 / temperature)
+            seed = make_seed(self.random_state)
+            history = train_network(
+                self, self.model_, part, held_out, seed, checkpoint_dir, callbacks
+            )
+            self.model_ = networks.without_optimizer(self.model_)
+            if held_out is None:
+                networks.divide_logits(self.model_, temperature)
+            else:
+                self.calibration_ = self._calibrate(self._outputs(held_out[0]), held_out[1])
+        except BaseException:
+            self.model_.set_weights(before)
+            raise
+        self.history_ = [*self.history_, *history]
         return self
 
     def evaluate(self, X: Any, y: Any, groups: Any = None) -> Report:
@@ -386,28 +428,16 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
             raise LabelError("X and y are empty; at least one picture is needed.")
         return X, y
 
-    def _recipe(self, make: Any, seed: int) -> Any:
-        return make(
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            schedule=self.schedule,
-            warmup=self.warmup,
-            patience=self.patience,
-            augmentation=make_augmentation(self.augmentation),
-            seed=seed,
-        )
-
     def _store_size(self, margin: float) -> int:
         return round(self.image_size_ * margin)
 
-    def _fingerprint(self, X: Any, targets: Floats, weights: Floats) -> str:
+    def _fingerprint(self, X: Any, targets: Floats, plan: Plan) -> str:
         digest = hashlib.sha256(json.dumps(plain(self.get_params(deep=False))).encode())
         if isinstance(X, np.ndarray):
             digest.update(np.ascontiguousarray(X))
         else:
             digest.update("\n".join(X).encode())
         digest.update(targets)
-        digest.update(weights)
+        digest.update(plan.rows)
+        digest.update(plan.weights)
         return digest.hexdigest()

@@ -15,7 +15,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from agr.core.augment import Augmentation
+from agr.core.augment import NONE, Augmentation
+from agr.core.balance import Plan
 from agr.core.batches import ImageStore
 from agr.errors import ParameterError, choice
 
@@ -38,47 +39,59 @@ class Recipe:
     augmentation: Augmentation
     seed: int
 
+    def steps(self, lessons: "Lessons") -> int:
+        """Count the batches of an epoch."""
+        return max(1, len(lessons.plan) // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What there is to learn: pictures, their targets of shape (n, k), and what an epoch shows."""
+
+    store: ImageStore
+    targets: npt.NDArray[np.float32]
+    plan: Plan
+
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """Shuffled, augmented training batches; what an epoch holds depends on seed and epoch only."""
 
     def __init__(
         self,
-        store: ImageStore,
-        targets: npt.NDArray[np.float32],
-        weights: npt.NDArray[np.float32],
+        lessons: Lessons,
         image_size: int,
         recipe: Recipe,
         epoch: int,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._store, self._targets, self._weights = store, targets, weights
-        self._size, self._recipe = image_size, recipe
+        self._lessons, self._size, self._recipe = lessons, image_size, recipe
         self._start(epoch)
 
     def _start(self, epoch: int) -> None:
         self._epoch = epoch
-        self._order = np.random.default_rng((self._recipe.seed, epoch)).permutation(
-            len(self._store)
-        )
+        self._order = self._lessons.plan.order(np.random.default_rng((self._recipe.seed, epoch)))
 
     def __len__(self) -> int:
-        return max(1, len(self._store) // self._recipe.batch_size)
+        return self._recipe.steps(self._lessons)
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        size = self._recipe.batch_size
-        rows = self._order[index * size : (index + 1) * size]
+        first, plan = index * self._recipe.batch_size, self._lessons.plan
+        shown = self._order[first : first + self._recipe.batch_size]
+        rows = plan.rows[shown]
         images = np.stack(
             [
-                self._recipe.augmentation.apply(
+                (self._recipe.augmentation if augmented else NONE).apply(
                     image,
                     self._size,
-                    np.random.default_rng((self._recipe.seed, self._epoch, int(row))),
+                    # Seeded by the place in the epoch, so that no two copies are changed alike.
+                    np.random.default_rng((self._recipe.seed, self._epoch, place)),
                 )
-                for image, row in zip(self._store[rows], rows, strict=True)
+                for place, (image, augmented) in enumerate(
+                    zip(self._lessons.store[rows], plan.augmented[shown], strict=True), first
+                )
             ]
         )
-        return images, self._targets[rows], self._weights[rows]
+        return images, self._lessons.targets[rows], plan.weights[shown].astype(np.float32)
 
     def on_epoch_end(self) -> None:
         """Go on with the next epoch's order."""
@@ -97,7 +110,8 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def _best(self) -> int:
-        return min(range(len(self.history)), key=lambda i: self.history[i]["val_loss"])
+        # Without validation pictures every epoch counts as better than the one before.
+        return min(range(len(self.history)), key=lambda i: self.history[i].get("val_loss", -i))
 
     def restore(self, model: keras.Model) -> int:
         """Load the last state, if the folder holds one; returns the epoch to go on with."""
@@ -128,7 +142,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
             keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         )
         logs["seconds"] = round(time.monotonic() - self._started, 2)
-        bad = [logs[n] for n in ("loss", "val_loss") if not math.isfinite(logs[n])]
+        bad = [logs[n] for n in ("loss", "val_loss") if not math.isfinite(logs.get(n, 0))]
         if bad:
             raise ParameterError(
                 f"The loss became {bad[0]} in epoch {epoch + 1}; lower learning_rate "
@@ -221,8 +235,8 @@ def train(
     model: keras.Model,
     loss: Any,
     metrics: list[Any],
-    training: tuple[ImageStore, npt.NDArray[np.float32], npt.NDArray[np.float32]],
-    validation: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]],
+    lessons: Lessons,
+    validation: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None,
     recipe: Recipe,
     *,
     image_size: int,
@@ -238,10 +252,10 @@ def train(
         Takes uint8 pictures; altered.
     loss, metrics
         As ``compile`` takes them.
-    training : tuple of ImageStore, targets of shape (n, k), weights of shape (n,)
+    lessons : Lessons
         What to learn.
-    validation : tuple of images of shape (m, size, size, 3) and targets of shape (m, k)
-        Chooses the best epoch.
+    validation : tuple of images of shape (m, size, size, 3) and targets of shape (m, k), or None
+        Chooses the best epoch; without it that is the last.
     recipe : Recipe
         How.
     image_size : int
@@ -259,9 +273,8 @@ def train(
         Loss, metrics, learning rate and seconds of each epoch.
     """
     progress = Progress(directory, fingerprint, recipe)
-    steps = max(1, len(training[0]) // recipe.batch_size)
     optimizer = keras.optimizers.AdamW(
-        _learning_rate(recipe, steps), weight_decay=recipe.weight_decay
+        _learning_rate(recipe, recipe.steps(lessons)), weight_decay=recipe.weight_decay
     )
     # Biases and the parameters of normalizations are not decayed (He et al., Bag of Tricks, 2019).
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -270,7 +283,7 @@ def train(
     epoch = progress.restore(model)
     if not progress.done and epoch < recipe.epochs:
         model.fit(
-            Batches(*training, image_size=image_size, recipe=recipe, epoch=epoch),
+            Batches(lessons, image_size=image_size, recipe=recipe, epoch=epoch),
             epochs=recipe.epochs,
             initial_epoch=epoch,
             validation_data=validation,

@@ -51,9 +51,9 @@ def learning_curve(
     ax = axes(ax)
     epochs = np.arange(1, len(history) + 1)
     for k, (key, name) in enumerate({metric: "training", f"val_{metric}": "validation"}.items()):
-        values = [epoch[key] for epoch in history]
+        values = [epoch.get(key, np.nan) for epoch in history]
         ax.plot(epochs, values, color=COLOURS[k], linestyle=DASHES[k], marker="os"[k], label=name)
-    best = 1 + int(np.argmin([epoch["val_loss"] for epoch in history]))
+    best = 1 + int(np.nanargmin([epoch.get("val_loss", np.nan) for epoch in history]))
     ax.axvline(best, color=FAINT, linestyle=":", label=f"lowest validation loss: epoch {best}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, handlelength=3)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
-from agr.core.classifier import BALANCES, FaceClassifier
-from agr.race.balance import sample_weight
+from agr.core.balance import Plan
+from agr.core.classifier import FaceClassifier
+from agr.race import balance as balancing
 from agr.race.labels import LABELS
 
 
@@ -47,9 +47,16 @@ class RaceEstimator(FaceClassifier):
         Epochs without a better validation loss after which training stops; default: never.
     augmentation : {"none", "light", "medium", "strong"}, Augmentation, dict or None
         Random changes to training pictures, default="light".
-    balance : {"weights", "sqrt_weights"} or None, default=None
-        Whether rare labels count more in training: so that every label counts the same, or the
-        square root of that.
+    loss : {"categorical_crossentropy", "categorical_focal_crossentropy"}, optional
+        What is minimized, by Keras's name; default: the first.
+    balance : str, dict or None, default=None
+        How training makes up for rare labels: ``"weights"`` lets every label count the same,
+        ``"sqrt_weights"`` the square root of that; ``"undersample"`` draws as many pictures of
+        each label as the rarest has, and a dict such as ``{"white": 0.5}`` keeps this share of a
+        label; ``"oversample"`` repeats pictures until every label is as frequent as the most
+        frequent, and ``"augment"`` changes the copies alone; ``"batches"`` gives every label the
+        same share of each batch; ``"smote"`` learns the last layer anew on made-up features, and
+        ``"smote_pixels"`` adds made-up pictures (both need imbalanced-learn).
     random_state : int or None, default=0
         Seed of weights, order and augmentation.
 
@@ -76,7 +83,8 @@ class RaceEstimator(FaceClassifier):
     task = "race"
     labels = LABELS
 
-    def _balance(self, y: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        if self.balance is None:
-            return np.ones(len(y))
-        return sample_weight(y, BALANCES[self.balance])
+    def _check_balance(self) -> None:
+        balancing.check(self.balance, self.labels)
+
+    def _plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        return balancing.make_plan(y, self.balance, seed)

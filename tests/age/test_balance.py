@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from agr.age.balance import sample_weight
+from agr.age.balance import BALANCES, make_plan, sample_weight
+from agr.errors import ParameterError
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +42,31 @@ def test_one_age_weighs_one():
 @pytest.mark.parametrize("age", [0, 120], ids=["youngest", "oldest"])
 def test_ends_of_the_range(age):
     assert sample_weight([age, 40]) == pytest.approx([1, 1], rel=0.3)
+
+
+def test_weights_let_every_year_count_the_same():
+    ages = np.repeat([20.0, 60.5, 61.0], [400, 99, 1])
+    weights = make_plan(ages, "weights").weights
+    masses = [weights[:400].sum(), weights[400:499].sum(), weights[499:].sum()]
+    assert masses == pytest.approx([500 / 3] * 3)
+
+
+@pytest.mark.parametrize("balance", [None, *BALANCES], ids=str)
+def test_every_picture_is_shown_once(ages, balance):
+    plan = make_plan(ages, balance)
+    np.testing.assert_array_equal(plan.rows, np.arange(3000))
+    assert plan.weights.mean() == pytest.approx(1)
+    assert (plan.weights.std() > 0) == (balance is not None)
+
+
+def test_training_uses_it_only_when_asked(new_estimator, ages):
+    plain = new_estimator("age")._plan(ages, 0).weights
+    smooth = new_estimator("age", balance="smoothed_weights")._plan(ages, 0).weights
+    assert (plain == 1).all()
+    np.testing.assert_array_equal(smooth, sample_weight(ages))
+
+
+def test_unknown(new_estimator, faces_drawn):
+    X, labels = faces_drawn(10, seed=0)
+    with pytest.raises(ParameterError, match="balance must be one of None, 'weights'"):
+        new_estimator("age", balance="smote").fit(X, labels["age"])

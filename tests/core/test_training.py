@@ -13,6 +13,7 @@ import pytest
 
 from agr.core import training
 from agr.core.augment import NONE, make_augmentation
+from agr.core.balance import show_all
 from agr.core.batches import ImageStore
 from agr.errors import ParameterError
 
@@ -47,7 +48,8 @@ class TestBatches:
         X, y = few
         targets = np.arange(len(y), dtype=np.float32)[:, None]
         store = ImageStore(X, 20)
-        return training.Batches(store, targets, targets[:, 0] + 1, 16, recipe(**changes), epoch)
+        lessons = training.Lessons(store, targets, show_all(len(y), targets[:, 0] + 1.0))
+        return training.Batches(lessons, 16, recipe(**changes), epoch)
 
     def rows(self, batches):
         return [int(t) for k in range(len(batches)) for t in batches[k][1][:, 0]]
