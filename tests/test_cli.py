@@ -270,6 +270,11 @@ class TestHelp:
         for word in words:
             assert word in found.stdout
 
+    @pytest.mark.parametrize("command", ["predict", "annotate", "video", "serve"])
+    def test_square_brackets_are_shown(self, command, monkeypatch):
+        monkeypatch.setenv("COLUMNS", "200")
+        assert 'pip install "agr[detect]"' in run(command, "--help").stdout
+
 
 class TestProcess:
     """Through the shell, as people use it."""

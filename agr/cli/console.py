@@ -1,0 +1,67 @@
+"""What the commands share while they run: errors, progress, files that appear whole."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+@contextmanager
+def errors() -> Iterator[None]:
+    """Say what went wrong in a line and with exit code 2, where agr or the system knows it."""
+    from agr.errors import AgrError
+
+    try:
+        yield
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our pipe has gone; so there is nobody to tell
+        raise typer.Exit(1) from None
+    except AgrError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
+
+
+def fail(message: str) -> None:
+    """Say why nothing could be done, and leave with exit code 2."""
+    typer.echo(f"Error: {message}", err=True)
+    raise typer.Exit(2)
+
+
+def progress(items: Iterable[Any], total: int | None) -> Iterable[Any]:
+    """Draw a bar while the items pass by, where somebody can see it."""
+    if not sys.stderr.isatty():
+        return items
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(items, "reading", total, console=Console(stderr=True), transient=True)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Any]:
+    """Write beside the file and rename at the end, so that a stop leaves no half file."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as stream:
+            yield stream
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def report_text(report: Any) -> str:
+    """Lay out a report as a table: all pictures first, then a line for each group."""
+    names = list(report.overall)
+    rows = [("group", "n", *names), ("all", report.n, *report.overall.values())]
+    rows += [(group, *scores.values()) for group, scores in report.by_group.items()]
+    cells = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows]
+    widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
+    lines = []
+    for line in cells:
+        first, *rest = (text.rjust(width) for text, width in zip(line, widths, strict=True))
+        lines.append("  ".join([line[0].ljust(len(first)), *rest]))
+    return "\n".join(lines) + "\n"

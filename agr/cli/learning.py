@@ -1,0 +1,146 @@
+"""``agr train`` and ``agr evaluate``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from agr.cli.console import errors, report_text
+from agr.cli.options import DataOption, OutputModel, TaskArgument
+
+ReportFormat = Literal["table", "json"]
+Part = Literal["all", "train", "validation", "test"]
+
+
+def train(
+    task: TaskArgument,
+    data: DataOption,
+    output: OutputModel,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="A named training: 'shipped' repeats that of the model in agr; 'fine_tune' trains "
+            "a head on ImageNet's weights, then all layers at a lower rate; or 'conv_cycles', "
+            "'imdb_wiki'."
+        ),
+    ] = None,
+    network: Annotated[
+        str | None, typer.Option(help="Network, by name; 'agr networks' lists them.")
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Start: auto, imagenet, a file with weights, or a saved model's folder."),
+    ] = None,
+    trainable: Annotated[
+        str | None, typer.Option(help="What learns: all, head, last:N or from:N layers.")
+    ] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side in pixels.")] = None,
+    color: Annotated[str | None, typer.Option(help="What it sees: rgb or grayscale.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the pictures.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    augmentation: Annotated[
+        str | None, typer.Option(help="Random changes: none, light, medium or strong.")
+    ] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(
+            help="'weights': rare labels count more; gender and race have 'sqrt_weights' too."
+        ),
+    ] = None,
+    min_age: Annotated[float, typer.Option(help="Leave out younger people.")] = 0,
+    validation: Annotated[float, typer.Option(help="Share that chooses the best epoch.")] = 0.08,
+    test: Annotated[float, typer.Option(help="Share kept apart for the scores.")] = 0.16,
+    split: Annotated[
+        Path | None, typer.Option(help="CSV of a published split, instead of the two shares.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Repeats split and training.")] = 0,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the state; the same command goes on after a stop."),
+    ] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs.")] = None,
+) -> None:
+    """Train one task on your pictures, score it on the test part, and save it."""
+    with errors():
+        from agr.training_run import Run, train_run
+
+        given = {
+            "network": network,
+            "weights": weights,
+            "trainable": trainable,
+            "image_size": image_size,
+            "color": color,
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "augmentation": augmentation,
+            "balance": balance,
+        }
+        run = Run(
+            task=task,
+            data=data,
+            output=output,
+            recipe=recipe,
+            parameters={k: v for k, v in given.items() if v is not None},
+            min_age=min_age,
+            validation=validation,
+            test=test,
+            split=split,
+            seed=seed,
+            checkpoint=checkpoint,
+            tensorboard=tensorboard,
+        )
+        report = train_run(run, say=lambda line: typer.echo(line, err=True))
+        typer.echo(report_text(report), nl=False)
+
+
+def evaluate(
+    task: TaskArgument,
+    data: DataOption,
+    model: Annotated[
+        Path | None, typer.Option(help="Saved model; default: the one in agr.")
+    ] = None,
+    part: Annotated[
+        Part, typer.Option(help="Score all pictures, or one part of the split.")
+    ] = "all",
+    validation: Annotated[float, typer.Option(help="As in train.")] = 0.08,
+    test: Annotated[float, typer.Option(help="As in train.")] = 0.16,
+    split: Annotated[Path | None, typer.Option(help="CSV of a published split.")] = None,
+    seed: Annotated[int, typer.Option(help="As in train.")] = 0,
+    form: Annotated[
+        ReportFormat, typer.Option("--format", help="How to write the scores.")
+    ] = "table",
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for a page with curves, errors, confusions and pictures, and for its "
+            "PNG and CSV files; needs the extra 'plots'."
+        ),
+    ] = None,
+) -> None:
+    """Score a saved model, overall and by gender, race and age group."""
+    with errors():
+        import json
+
+        from agr.training_run import evaluate_run
+
+        report, dropped = evaluate_run(
+            task,
+            data,
+            model,
+            part,
+            validation=validation,
+            test=test,
+            split=split,
+            seed=seed,
+            plots=plots,
+        )
+        if dropped:
+            typer.echo(dropped, err=True)
+        if form == "json":
+            typer.echo(json.dumps(report.to_dict(), indent=1))
+        else:
+            typer.echo(report_text(report), nl=False)
+        if plots is not None:
+            typer.echo(f"wrote {plots / 'index.html'}", err=True)

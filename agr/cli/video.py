@@ -1,0 +1,111 @@
+"""``agr video``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agr.cli.console import errors, fail, progress, replacing
+from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
+
+
+def video(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|CAMERA",
+            help="A video; the number of a camera, from 0; or a network camera's address, such as "
+            "rtsp://... Ctrl-C ends a camera's recording.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Video to write, .mp4 or .gif, with boxes and labels and no sound."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV to write, a row for each person in each frame. After a stop, the same "
+            "command goes on where the rows end."
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            help="Frames to look at per second of video; default: all, and of a camera as many as "
+            "this machine manages."
+        ),
+    ] = None,
+    detector: DetectorOption = "centerface",
+    tasks: TasksOption = None,
+    age: AgeModel = None,
+    gender: GenderModel = None,
+    race: RaceModel = None,
+) -> None:
+    """Follow the people of a video or camera, and read each over time.
+
+    The exit code is 1 when a part of the video could not be read; the rest is written.
+    """
+    with errors():
+        from contextlib import ExitStack
+
+        from agr.predictor import Predictor
+        from agr.video.people import People
+        from agr.video.reading import Video
+        from agr.video.recording import record
+        from agr.video.table import Table, run_settings
+        from agr.video.writing import VideoWriter, check_suffix
+
+        if output is None and table is None:
+            fail("Nothing to write: name a file with --output or --table.")
+        if output is not None:
+            check_suffix(output)
+        options: dict[str, Any] = {
+            "tasks": tasks or None,
+            "age": age,
+            "gender": gender,
+            "race": race,
+            "detector": detector,
+        }
+        with Video(source) as film, ExitStack() as stack:
+            people = People(Predictor(**options))
+            total = film.count(fps)
+            rows = writer = None
+            if table is not None:
+                settings = run_settings(film, fps=fps, **options)
+                rows = Table(table, settings)
+                if rows.goes_on:
+                    typer.echo(f"Going on with {rows}", err=True)
+                stack.enter_context(rows)
+            if output is not None:
+                stream = stack.enter_context(replacing(output))
+                writer = VideoWriter(stream, output.suffix.lower(), fps or film.rate)
+                stack.enter_context(writer)
+            n_frames = 0
+            seen = record(film, people, fps=fps, writer=writer, table=rows)
+            with _ended_by_user(film):
+                for _ in progress(seen, total):
+                    n_frames += 1
+        one = "person" if people.count == 1 else "people"
+        typer.echo(f"{people.count} {one} in {n_frames} frames of {source}")
+    if film.damage:
+        typer.echo(film.damage, err=True)
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _ended_by_user(film: Any) -> Iterator[None]:
+    """Take the user's stop as the ordinary end of a camera, which has no other."""
+    import signal
+
+    # An exception could come in the middle of a frame that is being written, and spoil the file.
+    stops = (signal.SIGINT, signal.SIGTERM) if film.live else ()
+    before = [(one, signal.signal(one, lambda *_: film.stop())) for one in stops]
+    try:
+        yield
+    finally:
+        for one, handler in before:
+            signal.signal(one, handler)
