@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from agr.core.balance import joint_weight
 from agr.core.data import Faces, Split
 from agr.core.groups import Report
 from agr.datasets import read_any
@@ -17,6 +18,7 @@ from agr.errors import ParameterError, choice
 from agr.page import Page
 from agr.tasks import TASKS
 
+FIXED = ("network", "weights", "trainable", "image_size", "color")  # by the first training
 SHARED = ("network", "image_size", "batch_size")  # by a network and its teachers
 AGE_GROUPS = (0, 3, 13, 21, 41, 61)
 
@@ -29,6 +31,7 @@ class Run:
     data: Path
     output: Path
     recipe: str | None
+    start: Path | None
     parameters: dict[str, Any]
     min_age: float
     validation: float
@@ -37,6 +40,11 @@ class Run:
     seed: int
     checkpoint: Path | None
     tensorboard: Path | None
+
+    @property
+    def joint(self) -> bool:
+        """Whether gender, race and age group are balanced together."""
+        return self.parameters.get("balance") == "joint"
 
 
 def train_run(run: Run, say: Callable[[str], None]) -> Report:
@@ -67,6 +75,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
         f"{len(parts.validation)} to choose the best epoch, {len(parts.test)} for the scores"
     )
     X, y = train.labelled(run.task)
+    sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
     with tempfile.TemporaryDirectory() as scratch:
         # Stages are kept beside the state, so that a resumed training finds the same start.
         folder, start = run.checkpoint or Path(scratch), stages[0].weights
@@ -79,9 +88,11 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             if number > 1:
                 estimator.set_params(weights=str(folder / f"{run.task}-{number - 1}-model"))
                 say(f"stage {number} of {len(stages)}")
-            estimator.fit(
+            learn = estimator.fit if run.start is None else estimator.partial_fit
+            learn(
                 X,
                 y,
+                sample_weight=sample_weight,
                 soft_labels=soft_labels,
                 validation_data=parts.validation.labelled(run.task),
                 checkpoint_dir=folder / f"{run.task}-{number}",
@@ -230,13 +241,23 @@ def _teach(
 
 
 def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any]]:
+    kind = estimator_class(run.task)
+    parameters = {**run.parameters, "random_state": run.seed}
+    if run.joint:
+        del parameters["balance"]
+    if run.start is not None:
+        fixed = [name for name in FIXED if name in parameters]
+        if run.recipe is not None or fixed:
+            raise ParameterError(
+                f"--from goes on with the saved network, so {', '.join(fixed) or 'recipe'} cannot "
+                "be chosen; leave it out, or train anew without --from."
+            )
+        return None, [kind.load(run.start).set_params(**parameters)]
     recipes = import_module(f"agr.{run.task}.recipes").RECIPES
     if run.recipe is not None and run.recipe not in recipes:
         raise ParameterError(choice("recipe", run.recipe, recipes))
     stages = recipes[run.recipe] if run.recipe else [{}]
     teaching, stages = (stages[0], stages[1:]) if "teachers" in stages[0] else (None, stages)
-    kind = estimator_class(run.task)
-    parameters = {**run.parameters, "random_state": run.seed}
     return teaching, [kind(**{**stage, **parameters}) for stage in stages]
 
 

@@ -138,6 +138,7 @@ def main() -> None:
                 data=args.data,
                 output=model,
                 recipe="shipped",
+                start=None,
                 parameters={},
                 min_age=0,
                 validation=VALIDATION,

@@ -21,6 +21,7 @@ FILES = {
 ROOMS = tuple(f"agr.{task}" for task in TASKS)
 GROUND = ("agr.errors", "agr.tasks", "agr._version", *(f"{room}.labels" for room in ROOMS))
 KERAS = (
+    "agr.core.fitting",
     "agr.core.training",
     "agr.core.networks",
     "agr.core.starts",

@@ -219,10 +219,25 @@ class TestTrain:
             (["--data", "nowhere"], "nowhere is not there; expected a folder of UTKFace pictures"),
             (["--epochs", "0"], "epochs must be a whole number of at least 1, got 0"),
             (["--balance", "weight"], "Did you mean 'weights'?"),
+            (["--balance", "male=half"], "must be a word, or shares of labels such as white=0.5"),
+            (["--balance", "grey=0.5"], "every label in balance must be one of"),
+            (["--loss", "hinge"], "loss must be one of None, 'categorical_crossentropy'"),
+            (["--from", "gone"], "so network cannot be chosen"),
             (["--split", "gone.csv"], "gone.csv: No such file or directory"),
             (["--epochs", "many"], "Invalid value for '--epochs'"),
         ],
-        ids=["recipe", "data", "epochs", "balance", "split", "word"],
+        ids=[
+            "recipe",
+            "data",
+            "epochs",
+            "balance",
+            "share",
+            "label",
+            "loss",
+            "from",
+            "split",
+            "word",
+        ],  # fmt: skip
     )
     def test_wrong(self, drawn_utkface, tmp_path, arguments, message):
         output = tmp_path / "m"
@@ -232,6 +247,19 @@ class TestTrain:
         assert found.exit_code == 2
         assert message in " ".join(found.stderr.replace("│", " ").split())
         assert not output.exists()
+
+    def test_going_on_with_half_of_one_label(self, finished, drawn_utkface, tmp_path):
+        folder, _, _ = finished
+        found = run(
+            "train", "gender", "--data", drawn_utkface, "--output", tmp_path / "more",
+            "--from", folder / "model", "--epochs", "1", "--balance", "male=0.5",
+            "--loss", "categorical_focal_crossentropy",
+        )  # fmt: skip
+        assert found.exit_code == 0, found.output
+        manifest = json.loads((tmp_path / "more" / "agr.json").read_text())
+        assert manifest["parameters"]["balance"] == {"male": 0.5}
+        assert manifest["parameters"]["loss"] == "categorical_focal_crossentropy"
+        assert len(manifest["history"]) == 11
 
     def test_evaluate_with_a_model_for_another_task(self, trained, drawn_utkface):
         found = run("evaluate", "race", "--data", drawn_utkface, "--model", trained["age"].folder)

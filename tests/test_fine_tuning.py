@@ -55,6 +55,7 @@ def test_two_stages(drawn_utkface, tmp_path):
         data=drawn_utkface,
         output=tmp_path / "model",
         recipe="fine_tune",
+        start=None,
         parameters={
             "network": "tiny",
             "weights": None,

@@ -74,7 +74,8 @@ def test_validation_pictures_calibrate_anew(trained, more):
     model = trained["age"]
     estimator = type(model.estimator).load(model.folder).set_params(epochs=1)
     X, labels = more
-    estimator.partial_fit(X[:80], labels["age"][:80], validation_data=(X[80:], labels["age"][80:]))
+    held_out = X[20:], labels["age"][20:]
+    estimator.partial_fit(X[:20], labels["age"][:20], validation_data=held_out)
     assert estimator.calibration_ != model.estimator.calibration_
     assert "val_loss" in estimator.history_[-1]
 

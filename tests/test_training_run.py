@@ -10,7 +10,7 @@ import pytest
 
 from agr.core.data import make_faces
 from agr.datasets import read_any
-from agr.errors import DatasetError, LabelError, ParameterError
+from agr.errors import ArtifactError, DatasetError, LabelError, ParameterError
 from agr.gender import GenderEstimator
 from agr.race import RaceEstimator
 from agr.training_run import (
@@ -31,6 +31,7 @@ def make_run(folder, model, **changes):
         "data": folder,
         "output": model,
         "recipe": None,
+        "start": None,
         "parameters": {"network": "tiny", "image_size": 16, "epochs": 1, "batch_size": 16},
         "min_age": 0,
         "checkpoint": None,
@@ -243,3 +244,61 @@ def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch):
             if name == "logits":  # divided by the temperature
                 kernel = kernel * RaceEstimator.load(run.output).calibration_["temperature"]
             np.testing.assert_allclose(kernel, start_kernel, atol=1e-4)
+
+
+class TestGoingOn:
+    """From a saved model, with new pictures."""
+
+    def test_learns_more_and_keeps_the_calibration(self, done, drawn_utkface, tmp_path):
+        first, _, _ = done
+        run = make_run(
+            drawn_utkface,
+            tmp_path / "more",
+            start=first.output,
+            parameters={"epochs": 2, "learning_rate": 1e-3},
+            checkpoint=tmp_path / "state",
+        )
+        train_run(run, lambda line: None)
+        old, new = (json.loads((m / "agr.json").read_text()) for m in (first.output, run.output))
+        assert len(new["history"]) == len(old["history"]) + 2
+        assert new["calibration"] == old["calibration"]  # 8 pictures are too few for another
+        assert new["parameters"]["network"] == "tiny"
+        assert new["parameters"]["epochs"] == 2
+        again = train_run(run, lambda line: None)  # the state says that all is done
+        assert (
+            again.overall
+            == evaluate_run("gender", drawn_utkface, run.output, "test", **SPLIT)[0].overall
+        )
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"parameters": {"network": "tiny"}}, "so network cannot be chosen"),
+            ({"parameters": {}, "recipe": "shipped"}, "so recipe cannot be chosen"),
+            ({"parameters": {}, "task": "race"}, "is a model for gender, expected one for race"),
+        ],
+        ids=["network", "recipe", "task"],
+    )
+    def test_wrong(self, done, drawn_utkface, tmp_path, changes, message):
+        run = make_run(drawn_utkface, tmp_path / "m", start=done[0].output, **changes)
+        with pytest.raises((ParameterError, ArtifactError), match=message):
+            train_run(run, lambda line: None)
+
+
+def test_joint_balance(drawn_utkface, tmp_path, monkeypatch):
+    seen = []
+
+    def fit(self, X, y, *, sample_weight, **options):
+        seen.append((len(X), sample_weight, self.balance))
+        return real(self, X, y, sample_weight=sample_weight, **options)
+
+    real = GenderEstimator.fit
+    monkeypatch.setattr(GenderEstimator, "fit", fit)
+    run = make_run(drawn_utkface, tmp_path / "model")
+    run.parameters["balance"] = "joint"
+    train_run(run, lambda line: None)
+    n, weights, balance = seen[0]
+    assert balance is None
+    assert len(weights) == n
+    # All cells are smaller than the floor, so nothing weighs more than another.
+    assert weights == pytest.approx(1)

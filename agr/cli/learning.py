@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from agr.cli.console import errors, report_text
-from agr.cli.options import DataOption, OutputModel, TaskArgument
+from agr.cli.options import DataOption, OutputModel, TaskArgument, share_of_labels
 
 ReportFormat = Literal["table", "json"]
 Part = Literal["all", "train", "validation", "test"]
@@ -22,6 +22,14 @@ def train(
             help="A named training: 'shipped' repeats that of the model in agr; 'fine_tune' trains "
             "a head on ImageNet's weights, then all layers at a lower rate; or 'conv_cycles', "
             "'imdb_wiki'."
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Folder of a saved model that goes on learning, from these pictures; it keeps its "
+            "network, labels and scaling.",
         ),
     ] = None,
     network: Annotated[
@@ -42,10 +50,14 @@ def train(
     augmentation: Annotated[
         str | None, typer.Option(help="Random changes: none, light, medium or strong.")
     ] = None,
+    loss: Annotated[str | None, typer.Option(help="What is minimized, by Keras's name.")] = None,
     balance: Annotated[
         str | None,
         typer.Option(
-            help="'weights': rare labels count more; gender and race have 'sqrt_weights' too."
+            help="How rare labels are made up for. All tasks: weights, or joint (gender, race and "
+            "age group together). Age: smoothed_weights. Gender and race: sqrt_weights, "
+            "undersample, oversample, augment, batches, smote, smote_pixels; or the share of a "
+            "label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."
         ),
     ] = None,
     min_age: Annotated[float, typer.Option(help="Leave out younger people.")] = 0,
@@ -75,13 +87,15 @@ def train(
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "augmentation": augmentation,
-            "balance": balance,
+            "loss": loss,
+            "balance": share_of_labels(balance),
         }
         run = Run(
             task=task,
             data=data,
             output=output,
             recipe=recipe,
+            start=start,
             parameters={k: v for k, v in given.items() if v is not None},
             min_age=min_age,
             validation=validation,

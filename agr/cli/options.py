@@ -30,3 +30,18 @@ DetectorOption = Annotated[
     typer.Option(help='What finds faces; mtcnn needs pip install "agr\\[detect]".'),
 ]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
+
+
+def share_of_labels(balance: str | None) -> str | dict[str, float] | None:
+    """Read ``--balance``: ``white=0.5,black=0.8`` is a share by label, other words stay."""
+    if balance is None or "=" not in balance:
+        return balance
+    from agr.errors import ParameterError
+
+    try:
+        pairs = (part.split("=") for part in balance.split(","))
+        return {label.strip(): float(share) for label, share in pairs}
+    except ValueError:
+        raise ParameterError(
+            f"--balance must be a word, or shares of labels such as white=0.5; got {balance!r}."
+        ) from None

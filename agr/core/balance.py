@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from agr.errors import ParameterError, choice
 
@@ -167,14 +166,13 @@ def check_label_balance(balance: Any, labels: tuple[str, ...]) -> None:
         raise ParameterError(choice("balance", balance, [None, *LABEL_BALANCES]))
 
 
-def joint_weight(groups: pd.DataFrame, floor: int = 50) -> npt.NDArray[np.float64]:
+def joint_weight(groups: Any, floor: int = 50) -> npt.NDArray[np.float64]:
     """Weigh pictures so that every cell of several groups counts the same, for ``sample_weight``.
 
     Parameters
     ----------
-    groups : DataFrame of n rows
-        A column for each grouping, for example gender, race and age group, of the training
-        pictures alone.
+    groups : DataFrame, or mapping of str to arrays of shape (n,)
+        Groupings, for example gender, race and age group, of the training pictures alone.
     floor : int, default=50
         A cell with fewer pictures weighs as if it had so many, so that a handful of pictures does
         not count as much as thousands.
@@ -186,7 +184,8 @@ def joint_weight(groups: pd.DataFrame, floor: int = 50) -> npt.NDArray[np.float6
     """
     if floor < 1:
         raise ParameterError(f"floor must be at least 1 picture, got {floor}.")
-    cells = groups.groupby(list(groups.columns), dropna=False, sort=False).ngroup().to_numpy()
+    columns = [np.asarray(values).astype(str) for _, values in groups.items()]
+    cells = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1]
     weights = 1 / np.maximum(np.bincount(cells), floor)[cells]
     return np.asarray(weights / weights.mean())
 

@@ -25,6 +25,7 @@ from agr.errors import ArtifactError, LabelError, ParameterError
 
 Floats = npt.NDArray[np.float32]
 PREDICT_BATCH = 128
+LEAST_TO_CALIBRATE = 100  # pictures; from fewer, what an earlier fit found is known better
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
@@ -176,6 +177,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         y: Any,
         *,
         sample_weight: npt.ArrayLike | None = None,
+        soft_labels: npt.ArrayLike | None = None,
         validation_data: tuple[Any, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] = (),
@@ -188,11 +190,11 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X, y, sample_weight, checkpoint_dir, callbacks
+        X, y, sample_weight, soft_labels, checkpoint_dir, callbacks
             As in `fit`. A part need not hold every label.
         validation_data : tuple (X, y), optional
-            Chooses the best epoch and calibrates anew. Without it everything given is learned from,
-            the last epoch counts, and the calibration stays.
+            Chooses the best epoch, and from 100 pictures on calibrates anew; else the calibration
+            stays. Without it the last epoch counts.
 
         Returns
         -------
@@ -206,12 +208,14 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         """
         from agr.core import networks
         from agr.core.fitting import Part, train_network
+        from agr.core.training import reseed
 
         if not hasattr(self, "model_"):
             return self.fit(
                 X,
                 y,
                 sample_weight=sample_weight,
+                soft_labels=soft_labels,
                 validation_data=validation_data,
                 checkpoint_dir=checkpoint_dir,
                 callbacks=callbacks,
@@ -223,7 +227,7 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
                 "balance='smote' learns the last layer anew and would forget the earlier pictures; "
                 "choose another for partial_fit."
             )
-        part = Part.make(*self._check_pair(X, y), sample_weight)
+        part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
         held_out = None if validation_data is None else self._check_pair(*validation_data)
         before = self.model_.get_weights()
         temperature = self.calibration_.get("temperature", 1.0)
@@ -231,11 +235,12 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
             # The network learns as it did before it was calibrated.
             networks.divide_logits(self.model_, 1 / temperature)
             seed = make_seed(self.random_state)
+            reseed(self.model_, seed)
             history = train_network(
                 self, self.model_, part, held_out, seed, checkpoint_dir, callbacks
             )
             self.model_ = networks.without_optimizer(self.model_)
-            if held_out is None:
+            if held_out is None or len(held_out[1]) < LEAST_TO_CALIBRATE:
                 networks.divide_logits(self.model_, temperature)
             else:
                 self.calibration_ = self._calibrate(self._outputs(held_out[0]), held_out[1])

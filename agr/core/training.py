@@ -208,6 +208,12 @@ def seeded(seed: int) -> Iterator[None]:
         np.random.set_state(states[1])
 
 
+def reseed(model: keras.Model, seed: int) -> None:
+    """Let the dropout of a network begin anew, so that going on with it can be repeated."""
+    for generator in _generators(model):
+        generator.state.assign([seed % 2**32, 0])
+
+
 def say_epochs(epochs: int, say: Callable[[str], None]) -> Any:
     """Make a callback that says each epoch's scores in a line.
 
