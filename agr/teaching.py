@@ -83,7 +83,7 @@ def teach(
     for task, estimator in estimators.items():
         estimator._learn_labels(faces.labelled(task)[1])
     widths = {task: estimator._n_outputs() for task, estimator in estimators.items()}
-    targets, held_targets = _targets(faces, estimators), _targets(held_out, estimators)
+    targets, held_targets = (joint_targets(part, estimators) for part in (faces, held_out))
     held = ImageStore(held_out.paths, size)[np.arange(len(held_out))]
     recipe = training.Recipe(
         epochs=how.epochs,
@@ -103,10 +103,10 @@ def teach(
         say(f"teacher {fold + 1} of {how.teachers}: {len(learned)} pictures")
         store = ImageStore(take_rows(faces.paths, learned), round(size * training.STORE_MARGIN))
         with training.seeded(seed + fold):
-            model = _network(size, widths, sample)
+            model = joint_network(size, widths, sample)
         training.train(
             model,
-            _cross_entropy,
+            joint_loss,
             [],
             training.Lessons(store, targets[learned], show_all(len(learned))),
             (held, held_targets),
@@ -124,8 +124,21 @@ def teach(
     return dict(zip(widths, np.split(soft, cuts, axis=1), strict=True))
 
 
-def _targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
-    """Put the tasks' targets side by side; a missing label is a row of zeros."""
+def joint_targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
+    """Put the tasks' targets side by side; a missing label is a row of zeros.
+
+    Parameters
+    ----------
+    faces : Faces
+        Labelled pictures.
+    estimators : dict of str to ImageEstimator
+        By task; each has learned its labels.
+
+    Returns
+    -------
+    array of shape (n, k)
+        What `joint_network` learns.
+    """
     parts = []
     for task, estimator in estimators.items():
         width = estimator._n_outputs()
@@ -137,7 +150,23 @@ def _targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
     return np.concatenate(parts, axis=1)
 
 
-def _network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:
+def joint_network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:
+    """Build a network with one trunk and a head for each task.
+
+    Parameters
+    ----------
+    size : int
+        Side in pixels.
+    widths : dict of str to int
+        Number of probabilities by task.
+    sample : ImageEstimator
+        Gives the trunk and its dropout.
+
+    Returns
+    -------
+    keras.Model
+        Gives the tasks' probabilities side by side.
+    """
     base = networks.build(
         sample.network, size, weights="auto", dropout=sample.dropout, n_outputs=1, task="teacher"
     )
@@ -150,7 +179,8 @@ def _network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:
     return keras.Model(base.inputs[0], side_by_side, name="teacher")
 
 
-def _cross_entropy(y_true: Any, y_pred: Any) -> Any:
+def joint_loss(y_true: Any, y_pred: Any) -> Any:
+    """Sum the tasks' cross-entropies, as ``compile`` takes it."""
     return -keras.ops.sum(y_true * keras.ops.log(y_pred + 1e-7), axis=-1)
 
 

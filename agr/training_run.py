@@ -69,6 +69,8 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     if run.min_age:
         faces = faces.at_least(run.min_age)
     parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
+    if run.min_age:  # a published split holds everyone
+        parts = Split(*(part.at_least(run.min_age) for part in parts))
     train = parts.train.merge_duplicates()
     say(
         f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "

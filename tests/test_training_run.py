@@ -120,6 +120,16 @@ class TestTrain:
         assert stop.value.args == (n_train, len(parts.validation))
         assert f"({len(parts.train) - n_train} duplicates merged)" in lines[1]
 
+    def test_published_split_and_the_least_age(self, drawn_utkface, tmp_path):
+        everyone = read_any(drawn_utkface)
+        parts = everyone.split(validation=0.2, test=0.4, random_state=9)
+        parts.write_csv(tmp_path / "split.csv", drawn_utkface)
+        run = make_run(drawn_utkface, tmp_path / "m", split=tmp_path / "split.csv", min_age=40)
+        report = train_run(run, lambda line: None)
+        assert report.n == (parts.test.table["age"] >= 40).sum() < len(parts.test)
+        ages = {group for group in report.by_group if group.startswith("age=")}
+        assert {"age=041-060", "age=061+"} <= ages <= {"age=021-040", "age=041-060", "age=061+"}
+
     @pytest.mark.parametrize("task", ["age", "gender", "race"])
     def test_recipe_is_below_what_is_given(self, task, tmp_path):
         from agr.training_run import _stages

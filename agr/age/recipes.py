@@ -2,23 +2,24 @@
 
 from typing import Any
 
-from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT
+from agr.core.recipes import CONV_CYCLES, FINE_TUNE, IMDB_WIKI, TAUGHT, with_parameters
+
+REGRESSION = {"head": "regression"}
+PLAIN_BINS = {"label_sd": 0.0}  # each age belongs to its own bin only
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
     "shipped": [*TAUGHT, {"epochs": 6, "learning_rate": 5e-4, "augmentation": "medium"}],
-    "fine_tune": FINE_TUNE,
-    "conv_cycles": CONV_CYCLES,
-    # As published with the IMDB-WIKI pictures: Adam, and the mean absolute error.
-    "imdb_wiki": [
-        {
-            "network": "imdb_wiki",
-            "head": "regression",
-            "dropout": 0.4,
-            "learning_rate": 2e-3,
-            "weight_decay": 0.0,
-            "schedule": "constant",
-            "augmentation": "none",
-        }
-    ],
+    **CONV_CYCLES,
+    "conv_cycles_regression": with_parameters(CONV_CYCLES["conv_cycles"], **REGRESSION),
+    "conv_cycles_decade": with_parameters(CONV_CYCLES["conv_cycles"], bins="decade", **PLAIN_BINS),
+    "conv_cycles_balanced": with_parameters(
+        CONV_CYCLES["conv_cycles"], bins="balanced", **PLAIN_BINS
+    ),
+    # As published with the IMDB-WIKI pictures: the mean absolute error of a number of years.
+    "imdb_wiki": with_parameters(IMDB_WIKI, **REGRESSION),
+    "fine_tune": FINE_TUNE["fine_tune"],
+    "inception": with_parameters(FINE_TUNE["inception"], **REGRESSION),
+    "life_stages": [{"bins": "life_stages", **PLAIN_BINS}],
+    "ad_groups": [{"bins": "ad_groups", **PLAIN_BINS}],  # nobody under 7: --min-age 7
 }

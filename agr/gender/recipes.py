@@ -2,24 +2,13 @@
 
 from typing import Any
 
-from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT
+from agr.core.recipes import CONV_CYCLES, FINE_TUNE, IMDB_WIKI, TAUGHT, with_parameters
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
     "shipped": TAUGHT,
-    "fine_tune": FINE_TUNE,
-    "conv_cycles": CONV_CYCLES,
-    # As published with the IMDB-WIKI pictures: Adam, and the cross-entropy of the plain labels.
-    "imdb_wiki": [
-        {
-            "network": "imdb_wiki",
-            "network_options": {"dense": [512]},
-            "label_smoothing": 0.0,
-            "dropout": 0.4,
-            "learning_rate": 2e-3,
-            "weight_decay": 0.0,
-            "schedule": "constant",
-            "augmentation": "none",
-        }
-    ],
+    **CONV_CYCLES,
+    # As published with the IMDB-WIKI pictures: the cross-entropy of the plain labels.
+    "imdb_wiki": with_parameters(IMDB_WIKI, network_options={"dense": [512]}, label_smoothing=0.0),
+    **FINE_TUNE,
 }

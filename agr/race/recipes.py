@@ -7,6 +7,6 @@ from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
     "shipped": [TAUGHT[0], {**TAUGHT[1], "balance": "sqrt_weights"}],
-    "fine_tune": FINE_TUNE,
-    "conv_cycles": CONV_CYCLES,
+    **CONV_CYCLES,
+    **FINE_TUNE,
 }
