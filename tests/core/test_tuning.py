@@ -48,10 +48,12 @@ class TestReal:
         assert estimator.predict(few[0]).shape == (40,)
         json.dumps(estimator.trials_)
 
-    def test_a_wrong_parameter_stops_at_once(self, new_estimator, few):
+    def test_a_wrong_parameter_fails_in_every_trial(self, new_estimator, few):
         estimator = new_estimator("gender", epochs=1, weights="gone.npz")
-        with pytest.raises(ParameterError, match="The search stopped: .*there is no 'gone.npz'"):
-            estimator.tune(*few, trials=2)
+        lines = []
+        with pytest.raises(ParameterError, match="No trial finished; .*there is no 'gone.npz'"):
+            estimator.tune(*few, trials=2, say=lines.append)
+        assert lines[1].startswith("trial 2 (2 of 2 ended) failed: ParameterError: weights must be")
 
 
 @pytest.mark.parametrize("algorithm", tuning.ORACLES)
