@@ -72,7 +72,9 @@ def local_workers(n: int, work: Callable[..., None], *args: Any) -> Iterator[dic
     try:
         for k in range(1, n + 1):
             variables = {**limits, NAME: f"worker{k}"}
-            process = context.Process(target=_start, args=(variables, work, args), daemon=True)
+            process = context.Process(
+                target=_start, args=(variables, work, args), name=f"worker{k}", daemon=True
+            )
             process.start()
             processes[f"worker{k}"] = process
         yield processes
