@@ -20,6 +20,5 @@ def search_space(hp: Any) -> dict[str, Any]:
     """
     return {
         **shared_space(hp),
-        "label_sd": hp.Float("label_sd", 1.0, 4.0, step=0.5, default=2.5),
         "balance": balance_of(hp, ["weights"]),
     }

@@ -12,6 +12,9 @@ Space = Callable[[Any], dict[str, Any]]
 def shared_space(hp: Any) -> dict[str, Any]:
     """Draw the constructor parameters that all tasks have.
 
+    Those that change what is learned, such as ``label_smoothing``, are no part of a search: they
+    change the loss by which trials are compared, for a model that is no better.
+
     Parameters
     ----------
     hp : keras_tuner.HyperParameters

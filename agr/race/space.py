@@ -20,6 +20,5 @@ def search_space(hp: Any) -> dict[str, Any]:
     """
     return {
         **shared_space(hp),
-        "label_smoothing": hp.Float("label_smoothing", 0.0, 0.1, step=0.05, default=0.05),
         "balance": balance_of(hp, ["weights", "sqrt_weights"]),
     }
