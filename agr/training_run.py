@@ -23,21 +23,27 @@ SHARED = ("network", "image_size", "batch_size")  # by a network and its teacher
 AGE_GROUPS = (0, 3, 13, 21, 41, 61)
 
 
-@dataclass(frozen=True)
-class Run:
-    """One training: data, split, recipe and parameters; see ``agr train --help``."""
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What every run from data to a model has; see ``agr train --help``."""
 
     task: str
     data: Path
     output: Path
-    recipe: str | None
-    start: Path | None
     parameters: dict[str, Any]
     min_age: float
     validation: float
     test: float
     split: Path | None
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Work):
+    """One training."""
+
+    recipe: str | None
+    start: Path | None
     checkpoint: Path | None
     tensorboard: Path | None
 
@@ -63,19 +69,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
         Scores on the test part.
     """
     teaching, stages = _stages(run)
-    faces = read_any(run.data)
-    if faces.report is not None:
-        say(str(faces.report))
-    if run.min_age:
-        faces = faces.at_least(run.min_age)
-    parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
-    if run.min_age:  # a published split holds everyone
-        parts = Split(*(part.at_least(run.min_age) for part in parts))
-    train = parts.train.merge_duplicates()
-    say(
-        f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "
-        f"{len(parts.validation)} to choose the best epoch, {len(parts.test)} for the scores"
-    )
+    train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
     with tempfile.TemporaryDirectory() as scratch:
@@ -103,10 +97,69 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             if number < len(stages):
                 estimator.save(folder / f"{run.task}-{number}-model")
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
+    return score_and_save(estimator, run, parts, len(y), say)
+
+
+def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
+    """Read and split the data of a run.
+
+    Parameters
+    ----------
+    run : Work
+        Says which.
+    say : callable
+        Takes a line about what is there.
+
+    Returns
+    -------
+    train : Faces
+        To learn from, without duplicates.
+    parts : Split
+        As they are.
+    """
+    faces = read_any(run.data)
+    if faces.report is not None:
+        say(str(faces.report))
+    if run.min_age:
+        faces = faces.at_least(run.min_age)
+    parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
+    if run.min_age:  # a published split holds everyone
+        parts = Split(*(part.at_least(run.min_age) for part in parts))
+    train = parts.train.merge_duplicates()
+    say(
+        f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "
+        f"{len(parts.validation)} to choose the best epoch, {len(parts.test)} for the scores"
+    )
+    return train, parts
+
+
+def score_and_save(
+    estimator: Any, run: Work, parts: Split, n_train: int, say: Callable[[str], None]
+) -> Report:
+    """Score a fitted estimator on the test part, and save it with the scores.
+
+    Parameters
+    ----------
+    estimator : ImageEstimator
+        Fitted.
+    run : Work
+        Where to, and what is noted of the data.
+    parts : Split
+        From `read_parts`.
+    n_train : int
+        Pictures that it learned from.
+    say : callable
+        Takes a line.
+
+    Returns
+    -------
+    Report
+        Scores on the test part.
+    """
     report = evaluate_faces(estimator, parts.test)
     notes = {
         "data": run.data.name,
-        "pictures": f"{len(y)} train, {len(parts.validation)} validation, {len(parts.test)} test",
+        "pictures": f"{n_train} train, {len(parts.validation)} validation, {len(parts.test)} test",
         "split": run.split.name if run.split else f"seed {run.seed}",
         **{f"test {k}": round(v, 4) for k, v in report.overall.items()},
     }

@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 
 import agr
 from agr.cli import app
+from agr.datasets import read_any
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TUNING = (ROOT / "docs" / "tuning.md").read_text()
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(agr.__path__, "agr.")
@@ -52,6 +54,24 @@ def test_the_readmes_commands_and_options_exist():
         shown = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
         for option in re.findall(r"--[a-z-]+", rest):
             assert option in shown, f"agr {command} has no {option}"
+
+
+def test_the_commands_for_tuning_exist():
+    shown = CliRunner().invoke(app, ["tune", "--help"], env={"COLUMNS": "200"}).output
+    options = set(re.findall(r"--[a-z][a-z-]+", TUNING))
+    assert {"--only", "--resume", "--workers"} <= options
+    for option in options:
+        assert option in shown, f"agr tune has no {option}"
+
+
+def test_the_example_of_tuning_runs(drawn_utkface, tmp_path, monkeypatch, capsys):
+    read_any(drawn_utkface).table.to_csv(tmp_path / "faces.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", TUNING, re.DOTALL)
+    quick = code.replace("(epochs=6)", '(epochs=1, network="tiny", batch_size=16)')
+    exec(quick.replace("trials=10", "trials=1"), {})
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"\{'dropout': .*, 'learning_rate': .*\} 1", last)
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

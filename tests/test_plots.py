@@ -1,5 +1,6 @@
 """The plots say what the numbers are; all pictures here are drawn."""
 
+import math
 import sys
 
 import numpy as np
@@ -29,6 +30,12 @@ HISTORY = [
     {"loss": 2.0, "val_loss": 2.5, "mae": 7.0, "val_mae": 8.0},
     {"loss": 1.0, "val_loss": 2.7, "mae": 6.0, "val_mae": 7.5},
 ]
+TRIALS = [
+    {"trial": 1, "status": "completed", "val_loss": 0.5},
+    {"trial": 2, "status": "failed", "val_loss": math.nan},
+    {"trial": 3, "status": "completed", "val_loss": 0.4},
+    {"trial": 4, "status": "completed", "val_loss": 0.6},
+]
 PHOTO = np.full((60, 80, 3), 90, np.uint8)
 FACE = Face(age=33.4, gender="female", race="white", box=(20.0, 15.0, 50.0, 45.0), score=0.9)
 CALLS = {
@@ -46,6 +53,7 @@ CALLS = {
     "precision_recall": (TRUTH, CHANCES, LABELS),
     "predicted_ages": (AGES, SAID_AGES),
     "roc": (TRUTH, CHANCES, LABELS),
+    "trial_losses": (TRIALS,),
 }
 WITHOUT_AXES = {"photo", "picture_grid", "classification_report"}
 
@@ -158,6 +166,20 @@ class TestLearningCurve:
         assert list(held.get_ydata()) == [epoch[f"val_{metric}"] for epoch in HISTORY]
         assert best.get_xdata()[0] == 2
         assert legend(ax)[-1] == "lowest validation loss: epoch 2"
+
+
+class TestTrials:
+    def test_losses_best_and_failures(self, ax):
+        plots.trial_losses(TRIALS, ax=ax)
+        trials, best, failed = ax.lines
+        np.testing.assert_array_equal(trials.get_ydata(), [0.5, math.nan, 0.4, 0.6])
+        assert list(best.get_ydata()) == [0.5, 0.5, 0.4, 0.4]
+        assert list(failed.get_xdata()) == [2]
+        assert legend(ax) == ["trial", "best so far", "failed"]
+
+    def test_nothing_failed(self, ax):
+        plots.trial_losses(TRIALS[2:], ax=ax)
+        assert legend(ax) == ["trial", "best so far"]
 
 
 class TestAges:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agr.cli import faces, learning, looking, serving, video
+from agr.cli import faces, learning, looking, serving, tuning, video
 
 app = typer.Typer(
     name="agr",
@@ -38,6 +38,7 @@ app.command()(faces.predict)
 app.command()(faces.annotate)
 app.command()(video.video)
 app.command()(learning.train)
+app.command()(tuning.tune)
 app.command()(learning.evaluate)
 app.command()(looking.networks)
 app.command()(looking.explore)

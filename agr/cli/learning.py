@@ -6,7 +6,28 @@ from typing import Annotated, Literal
 import typer
 
 from agr.cli.console import errors, report_text
-from agr.cli.options import DataOption, OutputModel, TaskArgument, share_of_labels
+from agr.cli.options import (
+    Augmentation,
+    Balance,
+    BatchSize,
+    Color,
+    DataOption,
+    Epochs,
+    ImageSize,
+    LearningRate,
+    Loss,
+    MinAge,
+    Network,
+    OutputModel,
+    PublishedSplit,
+    Seed,
+    TaskArgument,
+    Test,
+    Trainable,
+    Validation,
+    Weights,
+    share_of_labels,
+)
 
 ReportFormat = Literal["table", "json"]
 Part = Literal["all", "train", "validation", "test"]
@@ -32,41 +53,22 @@ def train(
             "network, labels and scaling.",
         ),
     ] = None,
-    network: Annotated[
-        str | None, typer.Option(help="Network, by name; 'agr networks' lists them.")
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(help="Start: auto, imagenet, a file with weights, or a saved model's folder."),
-    ] = None,
-    trainable: Annotated[
-        str | None, typer.Option(help="What learns: all, head, last:N or from:N layers.")
-    ] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side in pixels.")] = None,
-    color: Annotated[str | None, typer.Option(help="What it sees: rgb or grayscale.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the pictures.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
-    augmentation: Annotated[
-        str | None, typer.Option(help="Random changes: none, light, medium or strong.")
-    ] = None,
-    loss: Annotated[str | None, typer.Option(help="What is minimized, by Keras's name.")] = None,
-    balance: Annotated[
-        str | None,
-        typer.Option(
-            help="How rare labels are made up for. All tasks: weights, or joint (gender, race and "
-            "age group together). Age: smoothed_weights. Gender and race: sqrt_weights, "
-            "undersample, oversample, augment, batches, smote, smote_pixels; or the share of a "
-            "label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."
-        ),
-    ] = None,
-    min_age: Annotated[float, typer.Option(help="Leave out younger people.")] = 0,
-    validation: Annotated[float, typer.Option(help="Share that chooses the best epoch.")] = 0.08,
-    test: Annotated[float, typer.Option(help="Share kept apart for the scores.")] = 0.16,
-    split: Annotated[
-        Path | None, typer.Option(help="CSV of a published split, instead of the two shares.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Repeats split and training.")] = 0,
+    network: Network = None,
+    weights: Weights = None,
+    trainable: Trainable = None,
+    image_size: ImageSize = None,
+    color: Color = None,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    learning_rate: LearningRate = None,
+    augmentation: Augmentation = None,
+    loss: Loss = None,
+    balance: Balance = None,
+    min_age: MinAge = 0,
+    validation: Validation = 0.08,
+    test: Test = 0.16,
+    split: PublishedSplit = None,
+    seed: Seed = 0,
     checkpoint: Annotated[
         Path | None,
         typer.Option(help="Folder for the state; the same command goes on after a stop."),

@@ -31,6 +31,42 @@ DetectorOption = Annotated[
 ]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 
+# What train and tune share: parameters of the estimators (None: as the constructor has them), ...
+Network = Annotated[str | None, typer.Option(help="Network, by name; 'agr networks' lists them.")]
+Weights = Annotated[
+    str | None,
+    typer.Option(help="Start: auto, imagenet, a file with weights, or a saved model's folder."),
+]
+Trainable = Annotated[
+    str | None, typer.Option(help="What learns: all, head, last:N or from:N layers.")
+]
+ImageSize = Annotated[int | None, typer.Option(help="Side in pixels.")]
+Color = Annotated[str | None, typer.Option(help="What it sees: rgb or grayscale.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the pictures.")]
+BatchSize = Annotated[int | None, typer.Option(help="Pictures a step.")]
+LearningRate = Annotated[float | None, typer.Option(help="Highest learning rate.")]
+Augmentation = Annotated[
+    str | None, typer.Option(help="Random changes: none, light, medium or strong.")
+]
+Loss = Annotated[str | None, typer.Option(help="What is minimized, by Keras's name.")]
+Balance = Annotated[
+    str | None,
+    typer.Option(
+        help="How rare labels are made up for. All tasks: weights, or joint (gender, race and "
+        "age group together). Age: smoothed_weights. Gender and race: sqrt_weights, "
+        "undersample, oversample, augment, batches, smote, smote_pixels; or the share of a "
+        "label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."
+    ),
+]
+# ... and the choice and parts of the data.
+MinAge = Annotated[float, typer.Option(help="Leave out younger people.")]
+Validation = Annotated[float, typer.Option(help="Share that chooses the best epoch.")]
+Test = Annotated[float, typer.Option(help="Share kept apart for the scores.")]
+PublishedSplit = Annotated[
+    Path | None, typer.Option(help="CSV of a published split, instead of the two shares.")
+]
+Seed = Annotated[int, typer.Option(help="Repeats split and training.")]
+
 
 def share_of_labels(balance: str | None) -> str | dict[str, float] | None:
     """Read ``--balance``: ``white=0.5,black=0.8`` is a share by label, other words stay."""

@@ -7,20 +7,20 @@ import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from agr._version import __version__
 from agr.core import artifact
 from agr.core.balance import Plan
-from agr.core.batches import check_images, hold_out, take_rows
+from agr.core.batches import check_images
 from agr.core.checks import check_parameters, make_seed, plain
 from agr.core.groups import Report, make_report
 from agr.core.images import Pixels, read_image, resize
+from agr.core.tunable import Tunable
 from agr.errors import ArtifactError, LabelError, ParameterError
 
 Floats = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ LEAST_TO_CALIBRATE = 100  # pictures; from fewer, what an earlier fit found is k
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
-class ImageEstimator(BaseEstimator):  # type: ignore[misc]
+class ImageEstimator(Tunable):
     """Base of the estimators; a task adds its labels, targets, balancing and scores.
 
     Attributes
@@ -43,8 +43,6 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
     calibration_ : dict of str to float
         What was fitted on the validation pictures.
     """
-
-    task: ClassVar[str]
 
     # What a task adds.
 
@@ -271,63 +269,6 @@ class ImageEstimator(BaseEstimator):  # type: ignore[misc]
         X, y = self._check_pair(X, y)
         outputs = self._outputs(X)
         return make_report(lambda rows: self.score_outputs(y[rows], outputs[rows]), len(y), groups)
-
-    def tune(
-        self,
-        X: Any,
-        y: Any,
-        *,
-        trials: int = 10,
-        algorithm: str = "random",
-        directory: str | os.PathLike[str] | None = None,
-        resume: bool = False,
-        refit: bool = True,
-        validation_data: tuple[Any, Any] | None = None,
-    ) -> Self:
-        """Search this task's space of parameters with KerasTuner.
-
-        Parameters
-        ----------
-        X, y
-            As in `fit`.
-        trials : int, default=10
-            How many settings are tried.
-        algorithm : {"random", "bayesian", "hyperband", "grid"}, default="random"
-            How they are chosen.
-        directory : path, optional
-            Where trials are kept; default: a folder that is deleted at the end.
-        resume : bool, default=False
-            Whether to go on with the trials in ``directory``.
-        refit : bool, default=True
-            Whether to fit with the best setting at the end.
-        validation_data : tuple (X, y), optional
-            Scores the trials; default: a tenth of the pictures.
-
-        Returns
-        -------
-        self
-            With ``best_params_``, which are set as parameters, and ``trials_``.
-        """
-        from agr.core import tuning
-
-        check_parameters(self)
-        self._check_parameters()
-        X, y = self._check_pair(X, y)
-        if validation_data is None:
-            kept, held = hold_out(len(y), make_seed(self.random_state))
-            validation_data = take_rows(X, held), y[held]
-            X_train, y_train = take_rows(X, kept), y[kept]
-        else:
-            X_train, y_train = X, y
-        self.trials_ = tuning.search(
-            self, X_train, y_train, validation_data, trials, algorithm, directory, resume
-        )
-        best = min(
-            (t for t in self.trials_ if t["status"] == "completed"), key=lambda t: t["val_loss"]
-        )
-        self.best_params_ = best["params"]
-        self.set_params(**self.best_params_)
-        return self.fit(X_train, y_train, validation_data=validation_data) if refit else self
 
     def save(self, folder: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
         """Write the fitted model as a folder of four files.

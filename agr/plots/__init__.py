@@ -15,6 +15,7 @@ from agr.plots.results import (
     predicted_ages,
     roc,
 )
+from agr.plots.trials import trial_losses
 
 __all__ = [
     "age_boxes",
@@ -31,4 +32,5 @@ __all__ = [
     "precision_recall",
     "predicted_ages",
     "roc",
+    "trial_losses",
 ]

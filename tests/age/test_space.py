@@ -35,7 +35,10 @@ def test_defaults_lie_in_their_ranges(hp):
 
 def test_ends_of_the_ranges_can_be_fitted(hp):
     for end in (0.0, 0.999):
-        values = {p.name: p.prob_to_value(end) for p in hp.space}
+        drawn = keras_tuner.HyperParameters()
+        drawn.values = {p.name: p.prob_to_value(end) for p in hp.space}
+        values = search_space(drawn)
+        assert values != search_space(keras_tuner.HyperParameters())
         estimator = AgeEstimator(**values)
         check_parameters(estimator)
         estimator._check_parameters()

@@ -48,10 +48,12 @@ class TestReal:
         assert estimator.predict(few[0]).shape == (40,)
         json.dumps(estimator.trials_)
 
-    def test_a_wrong_parameter_stops_at_once(self, new_estimator, few):
+    def test_a_wrong_parameter_fails_in_every_trial(self, new_estimator, few):
         estimator = new_estimator("gender", epochs=1, weights="gone.npz")
-        with pytest.raises(ParameterError, match="The search stopped: .*there is no 'gone.npz'"):
-            estimator.tune(*few, trials=2)
+        lines = []
+        with pytest.raises(ParameterError, match="No trial finished; .*there is no 'gone.npz'"):
+            estimator.tune(*few, trials=2, say=lines.append)
+        assert lines[1].startswith("trial 2 (2 of 2 ended) failed: ParameterError: weights must be")
 
 
 @pytest.mark.parametrize("algorithm", tuning.ORACLES)
@@ -96,6 +98,66 @@ class TestSearch:
         tune(new_estimator, few, directory=tmp_path, trials=3)
         assert len(tune(new_estimator, few, directory=tmp_path).trials_) == 2
         assert len(quick) == 5
+
+    def test_another_search_in_the_directory(self, new_estimator, few, quick, tmp_path):
+        tune(new_estimator, few, directory=tmp_path)
+        for other in ({"algorithm": "grid"}, {"parameters": ["dropout"]}):
+            with pytest.raises(ParameterError, match="gender-trials holds another search"):
+                tune(new_estimator, few, directory=tmp_path, resume=True, **other)
+        assert len(quick) == 2
+
+    def test_a_folder_of_something_else_is_left_alone(self, new_estimator, few, quick, tmp_path):
+        (tmp_path / "gender-trials").mkdir()
+        (tmp_path / "gender-trials" / "mine.txt").write_text("mine")
+        with pytest.raises(ParameterError, match="gender-trials holds no search"):
+            tune(new_estimator, few, directory=tmp_path)
+        assert (tmp_path / "gender-trials" / "mine.txt").read_text() == "mine"
+
+    def test_only_named_parameters_are_searched(self, new_estimator, few, quick):
+        estimator = new_estimator("gender", epochs=1, learning_rate=0.03, color="grayscale")
+        estimator.tune(*few, trials=4, parameters=("dropout", "image_size"), refit=False)
+        assert {(p["learning_rate"], p["color"], p["network"]) for p in quick} == {
+            (0.03, "grayscale", "tiny")
+        }
+        assert len({(p["dropout"], p["image_size"]) for p in quick}) == 4
+        assert set(estimator.best_params_) == {"dropout", "image_size"}
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [(["droput"], "Did you mean 'dropout'"), ([], "at least one parameter")],
+        ids=["unknown", "none"],
+    )
+    def test_wrong_names(self, new_estimator, few, names, message):
+        with pytest.raises(ParameterError, match=message):
+            tune(new_estimator, few, parameters=names)
+
+    def test_lines_and_table(self, new_estimator, few, quick, tmp_path):
+        lines = []
+        estimator = tune(new_estimator, few, directory=tmp_path, say=lines.append)
+        first, second = (trial["val_loss"] for trial in estimator.trials_)
+        assert lines[0].startswith(f"trial 1 (1 of 2 ended): val_loss {first:.4f} in 0 s, best ")
+        assert f"best {min(first, second):.4f} of trial {1 + (second < first)};" in lines[1]
+        assert [line.split("; ")[1] for line in lines] == ["about 0 s left"] * 2
+        header, one, two = (tmp_path / "trials.csv").read_text().splitlines()
+        assert header.startswith("trial,status,val_loss,epochs,seconds,error,network,trainable")
+        assert one.startswith(f"1,completed,{first},2,")
+        assert two.startswith(f"2,completed,{second},2,")
+
+    def test_a_loss_that_is_no_number_fails_one_trial(self, new_estimator, few, quick, monkeypatch):
+        fit = GenderEstimator.fit
+
+        def diverge(self, *args, **kwargs):
+            fit(self, *args, **kwargs)
+            if len(quick) == 2:
+                raise ParameterError("The loss became nan\nin epoch 1")
+            return self
+
+        monkeypatch.setattr(GenderEstimator, "fit", diverge)
+        lines = []
+        estimator = tune(new_estimator, few, trials=3, say=lines.append)
+        assert [t["status"] for t in estimator.trials_] == ["completed", "failed", "completed"]
+        assert estimator.trials_[1]["error"] == "ParameterError: The loss became nan in epoch 1"
+        assert lines[1].startswith("trial 2 (2 of 3 ended) failed: ParameterError: The loss became")
 
     def test_failing_trial_is_reported(self, new_estimator, few, quick, monkeypatch, capfd):
         fit = GenderEstimator.fit

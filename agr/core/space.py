@@ -1,0 +1,132 @@
+"""What a search tries for every task, and how a search is kept to some parameters."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from agr.core.backbones import BACKBONES
+from agr.errors import ParameterError, choice
+
+Space = Callable[[Any], dict[str, Any]]
+
+
+def shared_space(hp: Any) -> dict[str, Any]:
+    """Draw the constructor parameters that all tasks have.
+
+    Those that change what is learned, such as ``label_smoothing``, are no part of a search: they
+    change the loss by which trials are compared, for a model that is no better.
+
+    Parameters
+    ----------
+    hp : keras_tuner.HyperParameters
+        Source of the draw.
+
+    Returns
+    -------
+    dict
+        Parameter by name; every default is the constructor's.
+    """
+    # Networks that train on a CPU, and of which nothing is downloaded.
+    network = hp.Choice("network", ["face_resnet", "conv_cycles", "tiny"], default="face_resnet")
+    # face_resnet, the only one of them with starting weights, has 110 layers.
+    depths = ["all", "last:80", "last:40", "head"]
+    trainable = hp.Choice("trainable", depths, default="all")
+    if network is not None and BACKBONES[network].start is None:
+        trainable = "all"  # layers with random weights have to learn
+    return {
+        "network": network,
+        "trainable": trainable,
+        # KerasTuner knows no None among numbers: 0 is the network's native size.
+        "image_size": hp.Choice("image_size", [0, 64, 96, 128], default=0) or None,
+        "color": hp.Choice("color", ["rgb", "grayscale"], default="rgb"),
+        "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1, default=0.2),
+        "learning_rate": hp.Float("learning_rate", 1e-4, 3e-3, sampling="log", default=1e-3),
+        "weight_decay": hp.Float("weight_decay", 1e-3, 0.1, sampling="log", default=0.02),
+        "batch_size": hp.Choice("batch_size", [32, 64, 128], default=64),
+        "augmentation": hp.Choice(
+            "augmentation", ["none", "light", "medium", "strong"], default="light"
+        ),
+    }
+
+
+def balance_of(hp: Any, balances: list[str]) -> str | None:
+    """Draw one of the ways of balancing, or none.
+
+    Parameters
+    ----------
+    hp : keras_tuner.HyperParameters
+        Source of the draw.
+    balances : list of str
+        What ``balance`` may be besides None.
+
+    Returns
+    -------
+    str or None
+        The constructor's parameter.
+    """
+    drawn = hp.Choice("balance", ["none", *balances], default="none")
+    return None if drawn == "none" else drawn
+
+
+def narrowed(space: Space, names: Collection[str] | None) -> Space:
+    """Keep a search to some of a space's parameters.
+
+    Parameters
+    ----------
+    space : callable
+        Takes a keras_tuner.HyperParameters and gives constructor parameters by name.
+    names : collection of str, or None
+        What is searched; None for everything.
+
+    Returns
+    -------
+    callable
+        Gives the named parameters only.
+
+    Raises
+    ------
+    ParameterError
+        A name that is not searched for this task, or no name at all.
+    """
+    if names is None:
+        return space
+    known = names_of(space)
+    for name in names:
+        if name not in known:
+            raise ParameterError(choice("a name in parameters", name, sorted(known)))
+    if not names:
+        raise ParameterError("parameters must name at least one parameter to search, got none.")
+
+    def some(hp: Any) -> dict[str, Any]:
+        drawn = space(_Kept(hp, names))
+        return {name: value for name, value in drawn.items() if name in names}
+
+    return some
+
+
+def names_of(space: Space) -> list[str]:
+    """Name the parameters that a space holds.
+
+    Parameters
+    ----------
+    space : callable
+        As for `narrowed`.
+
+    Returns
+    -------
+    list of str
+        In the order of the space.
+    """
+    return list(space(_Kept(None, ())))
+
+
+class _Kept:
+    """Hands on what is drawn for some names; every other draw gives None and is not noted."""
+
+    def __init__(self, hp: Any, names: Collection[str]) -> None:
+        self._hp, self._names = hp, names
+
+    def __getattr__(self, kind: str) -> Any:
+        def draw(name: str, *args: Any, **kwargs: Any) -> Any:
+            return getattr(self._hp, kind)(name, *args, **kwargs) if name in self._names else None
+
+        return draw
