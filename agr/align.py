@@ -107,7 +107,12 @@ def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 
 
-def warp(image: Pixels, matrix: Matrix, size: int) -> Pixels:
+def warp(
+    image: Pixels,
+    matrix: Matrix,
+    size: int,
+    resampling: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Pixels:
     """Sample a square from a photo, antialiased.
 
     Parameters
@@ -118,6 +123,8 @@ def warp(image: Pixels, matrix: Matrix, size: int) -> Pixels:
         Similarity from the photo's pixels to the square's.
     size : int
         Side of the square in pixels.
+    resampling : PIL.Image.Resampling, default=BICUBIC
+        BILINEAR takes half the time and blurs a little.
 
     Returns
     -------
@@ -144,5 +151,5 @@ def warp(image: Pixels, matrix: Matrix, size: int) -> Pixels:
     shift = (-inverse @ matrix[:, 2] - low) / ratio
     turn = inverse / ratio[:, None]
     data = (turn[0, 0], turn[0, 1], shift[0], turn[1, 0], turn[1, 1], shift[1])
-    sampled = part.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
+    sampled = part.transform((size, size), Image.Transform.AFFINE, data, resampling)
     return np.asarray(sampled)

@@ -2,12 +2,14 @@
 
     python benchmarks/detection.py --data UTKFace --n 1000
     python benchmarks/detection.py --data UTKFace --n 40 --detector centerface    # a quick look
+    python benchmarks/detection.py --data UTKFace --n 0      # speed and small faces alone
 
 Crops of the untouched test part (seed 0, 8 % validation, 16 % test) are pasted into drawn
 photos of 1280 x 960 pixels: half to two and a half times their size, turned by up to 30 degrees,
 anywhere. Each photo goes through ``Predictor.predict_photo``; its answer is scored beside the
 answer to the crop itself, over the faces that were found. Speed is that of the detector alone on
-photos of 640 x 480 pixels with one face. Writes ``benchmarks/results/detection.csv``.
+photos of 640 x 480 pixels with one face. Writes ``benchmarks/results/detection.csv``; what was
+not measured this time stays there as it was.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from agr.predictor import Face, Predictor
 from agr.tasks import TASKS
 
 RESULTS = Path(__file__).parent / "results" / "detection.csv"
+COLUMNS = ["detector", "measure", "n", "value"]
 PHOTO = (1280, 960)
 SIDES = (100, 500)  # of a pasted crop; it has 200 pixels itself
 SMALL_SIDES = (16, 24, 32, 48, 64)
@@ -186,6 +189,18 @@ def losses(test: Faces, direct: list, answers: list[Face | None], tasks: tuple[s
     return scores
 
 
+def write(path: Path, rows: list[tuple[str, str, int, float]]) -> pd.DataFrame:
+    """Put rows into the table, each in the place of an older one for the same thing."""
+    old = pd.read_csv(path) if path.exists() else None
+    table = pd.concat([old, pd.DataFrame(rows, columns=COLUMNS).round(3)], ignore_index=True)
+    order = {name: place for place, name in enumerate([*DETECTORS, *table["measure"].unique()])}
+    table = table.drop_duplicates(["detector", "measure"], keep="last")
+    table = table.sort_values(["detector", "measure"], key=lambda names: names.map(order))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace")
@@ -196,23 +211,21 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
     test = utkface.read(args.data).split(validation=0.08, test=0.16, random_state=0).test
-    chosen = np.random.default_rng(0).permutation(len(test))[: args.n]
-    test = test.take(np.sort(chosen))
+    order = np.random.default_rng(0).permutation(len(test))
+    few = [read_image(test.paths[i]) for i in order[: args.n_speed]]
+    test = test.take(np.sort(order[: args.n]))
     crops = [read_image(path) for path in test.paths]
     tasks = tuple(args.task or TASKS)
-    direct = Predictor(tasks).predict(crops)
-    rows = []
+    direct = Predictor(tasks).predict(crops) if crops else []
     for name in args.detector or DETECTORS:
-        few = crops[: args.n_speed]
         parts = [(len(few), speed(name, few)), (len(few), small_faces(name, few))]
-        answers, shares = look(Predictor(tasks, detector=name), crops)
-        parts.append((len(crops), shares))
-        n_found = sum(answer is not None for answer in answers)
-        parts.append((n_found, losses(test, direct, answers, tasks)))
-        rows += [(name, key, n, value) for n, values in parts for key, value in values.items()]
-        table = pd.DataFrame(rows, columns=["detector", "measure", "n", "value"]).round(3)
-        args.output.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(args.output, index=False)
+        if crops:
+            answers, shares = look(Predictor(tasks, detector=name), crops)
+            parts.append((len(crops), shares))
+            n_found = sum(answer is not None for answer in answers)
+            parts.append((n_found, losses(test, direct, answers, tasks)))
+        rows = [(name, key, n, value) for n, values in parts for key, value in values.items()]
+        table = write(args.output, rows)
     print(table.to_string(index=False))
 
 

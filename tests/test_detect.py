@@ -121,7 +121,16 @@ class TestCenterFace:
     def test_least_score(self, astronaut):
         photo, _ = place(astronaut, (640, 480), [(120, 40, 200, 0)])
         (face,) = CenterFace()(photo)
+        assert CenterFace(least_score=face.score - 0.001)(photo) == [face]
         assert CenterFace(least_score=face.score + 0.001)(photo) == []
+        assert CenterFace(least_score=1)(photo) == []
+
+    def test_score_0_lets_everything_through(self, astronaut):
+        photo, _ = place(astronaut, (320, 240), [(60, 20, 200, 0)])
+        (face,) = CenterFace()(photo)
+        found = CenterFace(least_score=0)(photo)
+        assert len(found) > 20
+        assert face in found
 
     def test_one_thread_finds_the_same(self, astronaut):
         photo, _ = place(astronaut, (640, 480), [(120, 40, 200, 10)])

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from agr.errors import ImageError, MissingExtraError
 
@@ -28,12 +28,22 @@ _LARGE: dict[bytes, Callable[[Any], Image.Image]] = {
     b"\xff\xd8\xff": JpegImagePlugin.JpegImageFile,
     b"\x89PNG": PngImagePlugin.PngImageFile,
 }
+_ORIENTATION = 0x0112  # the EXIF tag, and what undoes its values
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _UNDECODABLE = (
     OSError,
     ValueError,
     SyntaxError,
     EOFError,
-    struct.error,  # from a damaged EXIF block
+    struct.error,  # from damaged TIFF tags
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,  # where the caller turned warnings into errors
 )
@@ -47,7 +57,8 @@ def read_image(source: Any) -> Pixels:
     source : path, bytes, binary file object, PIL image or uint8 array
         Arrays are RGB of shape (h, w, 3), or grayscale of shape (h, w) or (h, w, 1).
         Files may be grayscale, palette, CMYK, 16-bit or have transparency (put on white); the
-        first frame of an animation is read, and the camera's rotation (EXIF) is applied.
+        first frame of an animation is read, and the camera's rotation (EXIF) is applied; where
+        the EXIF block is damaged, the picture stays as it lies.
 
     Returns
     -------
@@ -220,7 +231,7 @@ def _from_pil(image: Image.Image, name: str, max_side: int | None) -> tuple[Pixe
     longer = max(image.size)
     if max_side is not None and longer > max_side:
         image = _shrink(image, max_side)
-    image = ImageOps.exif_transpose(image)
+    image = _turn(image)
     if image.mode.startswith(("I", "F")):  # 16-bit and float scans: Pillow would clip, not scale
         values = np.asarray(image, dtype=np.float64)
         top = 65535.0 if values.max() > 255 else 255.0
@@ -229,6 +240,17 @@ def _from_pil(image: Image.Image, name: str, max_side: int | None) -> tuple[Pixe
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return np.asarray(image.convert("RGB")), longer / max(image.size)
+
+
+def _turn(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF block says; a damaged block says nothing."""
+    image.load()  # of some formats the block lies behind the pixels
+    # Not Pillow's exif_transpose: it writes the block anew, which fails for damage anywhere in it.
+    try:
+        turn = _TURNS.get(image.getexif().get(_ORIENTATION))
+    except Exception:  # what Pillow raises depends on where the damage is
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _shrink(image: Image.Image, max_side: int) -> Image.Image:

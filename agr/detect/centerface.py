@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from PIL import Image
 
 from agr.align import FRAMINGS, similarity, warp
 from agr.core.images import Pixels
@@ -30,6 +31,10 @@ SECOND_SIDE, SECOND_SHARE = 160, 0.6  # pixels, and how much of them the aligned
 UPRIGHT = np.array([(0.295, 0.3), (0.695, 0.3), (0.495, 0.515), (0.335, 0.7), (0.655, 0.7)])
 SECOND_LEAST = 0.2  # score; below it the first look's landmarks stay
 SECOND_BATCH = 16
+# How near the middle the cells of that look are: a face beside the one in question counts less.
+_AXIS = np.arange(SECOND_SIDE // STRIDE) - (SECOND_SIDE // STRIDE - 1) / 2
+_BELL = np.exp(-(_AXIS**2) / (2 * (SECOND_SIDE / STRIDE / 4) ** 2))
+CENTRAL = np.outer(_BELL, _BELL).astype(np.float32)
 
 
 class CenterFace:
@@ -52,6 +57,10 @@ class CenterFace:
         check_max_side(max_side)
         self.max_side = max_side
         self.least_score = least_score
+        # The network tells logits. With 0 and 1 everything and nothing gets through.
+        share = np.float64(np.clip(least_score, 0, 1))
+        with np.errstate(divide="ignore"):
+            self._least_logit = float(np.log(share) - np.log1p(-share))
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
@@ -80,14 +89,15 @@ class CenterFace:
             Largest first.
         """
         small, factors = shrink(image, self.max_side, MULTIPLE)
-        heat, *maps = (map_[0] for map_ in self._run(small[None]))
-        cells = np.nonzero(heat[0] >= self.least_score)
-        scores, (boxes, points) = heat[0][cells], _decode(*maps, *cells)
+        (maps,) = self._run(small[None])
+        cells = np.nonzero(maps[0] >= self._least_logit)
+        scores, (boxes, points) = _score(maps[0][cells]), _decode(maps, *cells)
         kept = _suppress(boxes, scores)
         return self._look_again(image, to_photo(boxes[kept], scores[kept], points[kept], factors))
 
-    def _run(self, images: Pixels) -> list[Floats]:
-        maps: list[Floats] = self._session.run(None, {"images": images})
+    def _run(self, images: Pixels) -> Floats:
+        maps: Floats
+        (maps,) = self._session.run(["maps"], {"images": images})
         return maps
 
     def _look_again(self, image: Pixels, found: list[Detection]) -> list[Detection]:
@@ -97,9 +107,11 @@ class CenterFace:
             batch = found[start : start + SECOND_BATCH]
             places = [np.array([face.landmarks[name] for name in NAMES]) for face in batch]
             matrices = [similarity(points, target) for points in places]
-            crops = np.stack([warp(image, matrix, SECOND_SIDE) for matrix in matrices])
-            for face, matrix, *maps in zip(batch, matrices, *self._run(crops), strict=True):
-                points = _central_points(*maps)
+            crops = [
+                warp(image, matrix, SECOND_SIDE, Image.Resampling.BILINEAR) for matrix in matrices
+            ]
+            for face, matrix, maps in zip(batch, matrices, self._run(np.stack(crops)), strict=True):
+                points = _central_points(maps)
                 if points is None:
                     sharper.append(face)
                     continue
@@ -112,17 +124,21 @@ class CenterFace:
         return sharper
 
 
-def _decode(
-    scale: Floats, offset: Floats, landmarks: Floats, y: Indices, x: Indices
-) -> tuple[Floats, Floats]:
+def _score(logit: Floats) -> Floats:
+    scores: Floats = 1 / (1 + np.exp(-logit))
+    return scores
+
+
+def _decode(maps: Floats, y: Indices, x: Indices) -> tuple[Floats, Floats]:
     """Read the box and the five points that the maps tell at some cells, in pixels."""
-    # The network tells its pairs as (y, x).
-    height, width = np.exp(np.clip(scale[:, y, x], -10, 10)) * STRIDE
-    top = (y + offset[0, y, x] + 0.5) * STRIDE - height / 2
-    left = (x + offset[1, y, x] + 0.5) * STRIDE - width / 2
+    # Of each cell: the logit of the score, height and width, place in y and x, five points (y, x).
+    told = maps[:, y, x]
+    height, width = np.exp(np.clip(told[1:3], -10, 10)) * STRIDE
+    top = (y + told[3] + 0.5) * STRIDE - height / 2
+    left = (x + told[4] + 0.5) * STRIDE - width / 2
     boxes = np.stack([left, top, left + width, top + height], axis=-1)
-    xs = landmarks[1::2, y, x] * width + left
-    ys = landmarks[0::2, y, x] * height + top
+    xs = told[6::2] * width + left
+    ys = told[5::2] * height + top
     return boxes, np.stack([xs.T, ys.T], axis=-1)
 
 
@@ -141,19 +157,16 @@ def _suppress(boxes: Floats, scores: Floats) -> list[int]:
     return kept
 
 
-def _central_points(
-    heat: Floats, scale: Floats, offset: Floats, landmarks: Floats
-) -> Floats | None:
+def _central_points(maps: Floats) -> Floats | None:
     """Read the points of the face nearest the middle, as a mean over the cells that see it."""
-    height, width = heat.shape[1:]
-    y, x = np.mgrid[:height, :width]
-    distance = (y - (height - 1) / 2) ** 2 + (x - (width - 1) / 2) ** 2
-    peak = np.argmax(heat[0] * np.exp(-distance / (2 * (height / 4) ** 2)))
-    at_y, at_x = divmod(int(peak), width)
-    top = heat[0, at_y, at_x]
+    heat = _score(maps[0])
+    at_y, at_x = divmod(int(np.argmax(heat * CENTRAL)), len(heat))
+    top = heat[at_y, at_x]
     if top < SECOND_LEAST:
         return None
-    cells = np.nonzero((abs(y - at_y) <= 2) & (abs(x - at_x) <= 2) & (heat[0] > 0.6 * top))
-    _, points = _decode(scale, offset, landmarks, *cells)
-    mean: Floats = np.average(points, axis=0, weights=heat[0][cells])
+    low_y, low_x = max(at_y - 2, 0), max(at_x - 2, 0)
+    near = heat[low_y : at_y + 3, low_x : at_x + 3]
+    y, x = np.nonzero(near > 0.6 * top)
+    _, points = _decode(maps, y + low_y, x + low_x)
+    mean: Floats = np.average(points, axis=0, weights=near[y, x])
     return mean

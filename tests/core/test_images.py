@@ -1,5 +1,6 @@
 import io
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 from agr.core import images
 from agr.core.data import scan
-from agr.core.images import find_images, read_image, resize
+from agr.core.images import find_images, read_image, read_photo, resize
 from agr.errors import ImageError
 
 TRUNCATED = "cannot be decoded"
@@ -97,23 +98,37 @@ class TestFormats:
         assert pixels.shape[:2] == ((20, 30) if orientation < 5 else (30, 20))
         assert tuple(pixels[self.CORNERS[orientation]]) == (255, 0, 0)
 
-    def test_damaged_exif_never_leaks_another_error(self, quarters):
+    @pytest.mark.parametrize("read", [read_image, read_photo], ids=["image", "photo"])
+    def test_damaged_exif_leaves_a_picture_readable(self, quarters, read):
         exif = Image.Exif()
         exif[0x0112] = 6
         exif[0x010E] = "a description"
+        exif[0x011A] = 72.0
         data = encode(Image.fromarray(quarters), "JPEG", exif=exif)
         start = data.index(b"Exif") + 6
-        outcomes = set()
-        for i in range(start, start + 60):
+        shapes = Counter()
+        for i in range(start, start + len(exif.tobytes()) - 6):
             for value in (0, 3, 12, 255):
                 damaged = data[:i] + bytes([value]) + data[i + 1 :]
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
-                    try:
-                        outcomes.add(read_image(damaged).shape)
-                    except ImageError:
-                        outcomes.add("refused")
-        assert {(30, 20, 3), (20, 30, 3), "refused"} >= outcomes >= {(30, 20, 3)}
+                    pixels = read(damaged)
+                shapes[(pixels[0] if read is read_photo else pixels).shape] += 1
+        # Mostly the damage lies elsewhere, and the picture is turned.
+        assert shapes.keys() == {(30, 20, 3), (20, 30, 3)}
+        assert shapes[30, 20, 3] > 2 * shapes[20, 30, 3]
+
+    def test_damaged_exif_of_an_example(self, tmp_path):
+        whole = Image.open("examples/astronaut.jpg")
+        exif = Image.Exif()
+        exif[0x0112] = 8
+        path = tmp_path / "damaged.jpg"
+        whole.save(path, exif=exif, quality=95)
+        data = bytearray(path.read_bytes())
+        tiff = data.index(b"Exif") + 6
+        data[tiff : tiff + 8] = b"\xde\xad\xbe\xef" * 2
+        path.write_bytes(data)
+        assert abs(read_image(path).astype(int) - np.asarray(whole)).mean() < 2
 
     @pytest.mark.parametrize("mode", ["L", "1", "LA", "P", "RGBA", "RGB"])
     def test_modes_give_rgb(self, mode):
