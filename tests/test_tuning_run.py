@@ -22,6 +22,7 @@ TINY = ("--network", "tiny", "--image-size", "16", "--batch-size", "16", "--epoc
 TINY = (*TINY, "--augmentation", "none", "--color", "rgb", "--trainable", "all")
 
 
+VALUES = ("chief", "192.0.2.1", "8123")  # an address for examples, which no machine has
 ONGOING = "ongoing_trials"  # in KerasTuner's file
 
 
@@ -95,7 +96,7 @@ class TestTune:
         assert 'trials.png was left out. Plots need matplotlib: pip install "agr[plots]"' in (
             found.stderr
         )
-        assert "going on after 2 trials" in found.stderr
+        assert "going on: 2 of 2 trials have ended" in found.stderr
         assert "trial 1 (" not in found.stderr
 
     @pytest.mark.parametrize(
@@ -159,6 +160,13 @@ class TestSeveralMachines:
         rows = table(tmp_path / "model-trials")
         assert [row["status"] for row in rows] == ["completed"] * 3
         assert (tmp_path / "model" / "agr.json").is_file()
+
+    def test_an_address_of_another_machine(self, drawn_utkface, tmp_path, monkeypatch):
+        for name, value in zip((workers.NAME, workers.HOST, workers.PORT), VALUES, strict=True):
+            monkeypatch.setenv(name, value)
+        found = run(drawn_utkface, tmp_path / "model")
+        assert found.exit_code == 2
+        assert "Error: No chief can listen on 192.0.2.1:8123: " in found.stderr
 
     def test_a_missing_variable_is_named(self, drawn_utkface, tmp_path, monkeypatch):
         monkeypatch.setenv(workers.HOST, "127.0.0.1")

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from agr.core.tuning import workers
+from agr.errors import ParameterError
+
 SEARCHED = ("dropout", "learning_rate")
 TRIALS = 4
 
@@ -79,25 +82,54 @@ def test_killed_search_goes_on(environment, new_estimator, few, tmp_path, algori
     assert [row["trial"] for row in rows] == ["1", "2", "3", "4"]
     assert rows[0] == before
     assert len({(row["dropout"], row["learning_rate"]) for row in rows}) == TRIALS
-    assert lines[0] == "going on after 1 trials"
+    assert lines[0] == "going on: 1 of 4 trials have ended"
     assert [line.split(" (")[0] for line in lines[1:]] == ["trial 2", "trial 3", "trial 4"]
 
 
-def test_killed_worker_leaves_its_trial_to_another(new_estimator, few, tmp_path):
-    estimator, lines = new_estimator("gender", epochs=10), []
-    options = {"trials": TRIALS, "parameters": SEARCHED, "directory": tmp_path, "refit": False}
-    search = threading.Thread(
-        target=estimator.tune, args=few, kwargs={**options, "workers": 2, "say": lines.append}
-    )
+class Search(threading.Thread):
+    """A search with two workers, beside the test."""
+
+    def __init__(self, estimator, few, folder):
+        super().__init__()
+        self.estimator, self.few, self.folder = estimator, few, folder
+        self.lines, self.error = [], None
+
+    def run(self):
+        options = {"trials": TRIALS, "parameters": SEARCHED, "refit": False, "workers": 2}
+        try:
+            self.estimator.tune(*self.few, **options, directory=self.folder, say=self.lines.append)
+        except ParameterError as error:
+            self.error = str(error)
+
+    def kill(self, *names):
+        """Kill workers in the middle of their trials; gives the numbers of these."""
+        wait_until(lambda: len(ongoing(self.folder)) == 2)
+        held = ongoing(self.folder)
+        for process in multiprocessing.active_children():
+            if process.name in names:
+                os.kill(process.pid, signal.SIGKILL)
+        self.join(240)
+        assert not self.is_alive()
+        return [int(held[name]) + 1 for name in names]
+
+
+@pytest.fixture
+def search(new_estimator, few, tmp_path, monkeypatch):
+    monkeypatch.setattr(workers, "SILENCE", 1e9)  # so that only the process tells
+    search = Search(new_estimator("gender", epochs=5), few, tmp_path)
     search.start()
-    wait_until(lambda: len(ongoing(tmp_path)) == 2)
-    lost = int(ongoing(tmp_path)["worker1"]) + 1
-    (first,) = [p for p in multiprocessing.active_children() if p.name == "worker1"]
-    os.kill(first.pid, signal.SIGKILL)
-    search.join(240)
-    assert not search.is_alive()
-    assert [trial["status"] for trial in estimator.trials_] == ["completed"] * TRIALS
-    assert f"worker1 was killed or cut off; trial {lost} goes to another" in lines
+    return search
+
+
+def test_killed_worker_leaves_its_trial_to_another(search, tmp_path):
+    (lost,) = search.kill("worker1")
+    assert [trial["status"] for trial in search.estimator.trials_] == ["completed"] * TRIALS
+    assert f"worker1 was killed or cut off; trial {lost} goes to another" in search.lines
     assert multiprocessing.active_children() == []
     assert not [name for name in os.environ if name.startswith("KERASTUNER")]
     assert [row["status"] for row in table(tmp_path)] == ["completed"] * TRIALS
+
+
+def test_without_any_worker_the_search_stops(search):
+    search.kill("worker1", "worker2")
+    assert search.error.startswith("All workers have ended before the search")

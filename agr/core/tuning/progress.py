@@ -48,7 +48,7 @@ class Progress:
         self._epochs, self._workers, self._table, self.say = epochs, workers, table, say
         self._said = len(oracle.end_order)
         if self._said:
-            say(f"going on after {self._said} trials")
+            say(f"going on: {self._said} of {plan[0]} trials have ended")
 
     def rows(self) -> list[dict[str, Any]]:
         """Give all trials, in the order of their numbers."""

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import threading
 import time
@@ -88,6 +89,7 @@ def local_workers(n: int, work: Callable[..., None], *args: Any) -> Iterator[dic
 
 def _start(variables: dict[str, str], work: Callable[..., None], args: tuple[Any, ...]) -> None:
     os.environ.update(variables)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the chief, which ends its workers
     threading.Thread(target=_end_with_the_chief, daemon=True).start()
     work(*args)
 
