@@ -43,7 +43,7 @@ GenderModel = Annotated[Path | None, typer.Option(help="Your own saved gender mo
 RaceModel = Annotated[Path | None, typer.Option(help="Your own saved race model.")]
 DetectorOption = Annotated[
     DetectorName,
-    typer.Option(help='What finds faces; mtcnn needs pip install "agr[detect]".'),
+    typer.Option(help=r'What finds faces; mtcnn needs pip install "agr\[detect]".'),
 ]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 
