@@ -152,6 +152,11 @@ class TestLayers:
         assert not matplotlib or inside(module, ("agr.plots",))
         assert not {n for n in imports(module, top=True) if n in matplotlib}
 
+    def test_one_file_imports_onnx_runtime(self):
+        """It keeps ONNX Runtime from reporting, before the import."""
+        found = [name for name in FILES if any(inside(n, ("onnxruntime",)) for n in imports(name))]
+        assert found == ["agr.core.runtime"]
+
     @pytest.mark.parametrize("module", FILES)
     def test_no_file_named_after_nothing(self, module):
         assert module.split(".")[-1] not in {"utils", "helpers", "common", "misc"}

@@ -125,3 +125,9 @@ class TestAnnotate:
         assert done.exit_code == 2
         assert "not a picture" in done.stderr
         assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["predict", "annotate"])
+def test_help_names_the_extra_in_full(command):
+    shown = RUNNER.invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
+    assert 'mtcnn needs pip install "agr[detect]".' in shown

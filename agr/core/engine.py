@@ -1,15 +1,13 @@
 """A saved model answers batches of pictures through ONNX Runtime."""
 
 import os
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from agr.core import artifact
 from agr.core.images import Pixels
+from agr.core.runtime import open_session
 from agr.errors import ArtifactError
 
 
@@ -39,11 +37,10 @@ class OnnxEngine:
         self.manifest = artifact.read_manifest(folder, task)
         self.image_size = int(self.manifest["image_size"])
         path = artifact.checked_file(folder, self.manifest, artifact.ONNX)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        self._session = _open(path, options)
+        try:
+            self._session = open_session(path, threads)
+        except Exception as error:  # onnxruntime's own exceptions share no base
+            raise ArtifactError(f"{path} cannot be opened by ONNX Runtime: {error}") from error
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, images: Pixels) -> npt.NDArray[np.float32]:
@@ -61,10 +58,3 @@ class OnnxEngine:
         """
         (output,) = self._session.run(None, {self._input: images})
         return np.asarray(output)
-
-
-def _open(path: Path, options: Any) -> Any:
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own exceptions share no base
-        raise ArtifactError(f"{path} cannot be opened by ONNX Runtime: {error}") from error

@@ -29,7 +29,7 @@ _LARGE: dict[bytes, Callable[[Any], Image.Image]] = {
     b"\x89PNG": PngImagePlugin.PngImageFile,
 }
 _ORIENTATION = 0x0112  # the EXIF tag, and what undoes its values
-_TURNS = {
+_TURNS: dict[Any, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,

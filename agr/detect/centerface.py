@@ -7,15 +7,14 @@ face again, turned upright and at one size, which gives landmarks about a third 
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from PIL import Image
 
 from agr.align import FRAMINGS, similarity, warp
 from agr.core.images import Pixels
+from agr.core.runtime import open_session
 from agr.detect import Detection, Point
 from agr.detect.shrinking import NAMES, check_max_side, shrink, to_photo
 
@@ -61,14 +60,7 @@ class CenterFace:
         share = np.float64(np.clip(least_score, 0, 1))
         with np.errstate(divide="ignore"):
             self._least_logit = float(np.log(share) - np.log1p(-share))
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        if threads is not None:
-            options.intra_op_num_threads = threads
-        path = Path(__file__).parent / "centerface.onnx"
-        self._session: Any = onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(Path(__file__).parent / "centerface.onnx", threads)
 
     @property
     def framing(self) -> Mapping[str, Point]:
