@@ -114,6 +114,7 @@ def train_configuration(configuration: Configuration, budget: Budget) -> dict[st
             data=budget.folder / "pictures",
             output=Path(scratch) / "model",
             recipe=configuration.recipe,
+            start=None,
             parameters=parameters,
             min_age=configuration.min_age,
             validation=0,
