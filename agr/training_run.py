@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from agr.core.balance import joint_weight
 from agr.core.data import Faces, Split
 from agr.core.groups import Report
+from agr.core.recipes import AVERAGE
 from agr.datasets import read_any
 from agr.errors import ParameterError, choice
 from agr.page import Page
@@ -68,7 +70,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     Report
         Scores on the test part.
     """
-    teaching, stages = _stages(run)
+    teaching, stages, averaged = _stages(run)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
@@ -96,6 +98,10 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             )
             if number < len(stages):
                 estimator.save(folder / f"{run.task}-{number}-model")
+        if averaged:
+            earlier = [folder / f"{run.task}-{number}-model" for number in range(1, len(stages))]
+            say(f"averaging the weights of {len(stages)} stages")
+            average_stages(estimator, earlier, *parts.validation.labelled(run.task))
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     return score_and_save(estimator, run, parts, len(y), say)
 
@@ -166,6 +172,27 @@ def score_and_save(
     estimator.save(run.output, notes=notes)
     say(f"saved to {run.output}")
     return report
+
+
+def average_stages(estimator: Any, earlier: list[Path], X: Any, y: Any) -> None:
+    """Average a network's weights with those of the stages before it, and calibrate anew.
+
+    Each stage ends a cycle of the learning rate, so this is stochastic weight averaging (Izmailov
+    et al., Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018).
+
+    Parameters
+    ----------
+    estimator : ImageEstimator
+        Fitted in the last stage; altered.
+    earlier : list of Path
+        Saved models of the others.
+    X, y
+        Validation pictures and labels.
+    """
+    models = [estimator, *(type(estimator).load(folder) for folder in earlier)]
+    weights = zip(*(model.model_.get_weights() for model in models), strict=True)
+    estimator.model_.set_weights([np.mean(same, axis=0) for same in weights])
+    estimator.calibrate(X, y)
 
 
 def evaluate_run(
@@ -295,7 +322,8 @@ def _teach(
     return teach(train, validation, estimators, folder, how, seed=run.seed, say=say)
 
 
-def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any]]:
+def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any], bool]:
+    """Give the teaching, the estimator of each stage, and whether their weights are averaged."""
     kind = estimator_class(run.task)
     parameters = {**run.parameters, "random_state": run.seed}
     if run.joint:
@@ -307,13 +335,15 @@ def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any]]:
                 f"--from goes on with the saved network, so {', '.join(fixed) or 'recipe'} cannot "
                 "be chosen; leave it out, or train anew without --from."
             )
-        return None, [kind.load(run.start).set_params(**parameters)]
+        return None, [kind.load(run.start).set_params(**parameters)], False
     recipes = import_module(f"agr.{run.task}.recipes").RECIPES
     if run.recipe is not None and run.recipe not in recipes:
         raise ParameterError(choice("recipe", run.recipe, recipes))
     stages = recipes[run.recipe] if run.recipe else [{}]
     teaching, stages = (stages[0], stages[1:]) if "teachers" in stages[0] else (None, stages)
-    return teaching, [kind(**{**stage, **parameters}) for stage in stages]
+    averaged = stages[-1] == AVERAGE
+    stages = stages[:-1] if averaged else stages
+    return teaching, [kind(**{**stage, **parameters}) for stage in stages], averaged
 
 
 def _split(

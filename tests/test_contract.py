@@ -431,6 +431,21 @@ class TestSaved:
 
 
 class TestCalibration:
+    def test_calibrate_again(self, model, task):
+        """On pictures twice as hard, a copy is less sure and keeps its order of answers."""
+        copy = type(model.estimator).load(model.folder)
+        rng = np.random.default_rng(0)
+        shuffled = rng.permutation(model.y_test)
+        before = copy._outputs(model.X_test)
+        assert copy.calibrate(model.X_test, shuffled) is copy
+        after = copy._outputs(model.X_test)
+        if task == "age":
+            np.testing.assert_array_equal(after, before)
+            assert copy.calibration_["margin"] > model.estimator.calibration_["margin"]
+        else:
+            np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
+            assert after.max(axis=1).mean() < before.max(axis=1).mean()
+
     @pytest.mark.parametrize("name", ["gender", "race"])
     def test_temperature_is_folded_into_the_network(self, new_estimator, few, name, monkeypatch):
         X, y = few[0], few[1][name]

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from agr.core.data import make_faces
+from agr.core.recipes import AVERAGE
 from agr.datasets import read_any
 from agr.errors import ArtifactError, DatasetError, LabelError, ParameterError
 from agr.gender import GenderEstimator
@@ -254,6 +255,39 @@ def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch):
             if name == "logits":  # divided by the temperature
                 kernel = kernel * RaceEstimator.load(run.output).calibration_["temperature"]
             np.testing.assert_allclose(kernel, start_kernel, atol=1e-4)
+
+
+def test_average_of_the_stages(drawn_utkface, tmp_path, monkeypatch):
+    stages = [{"learning_rate": 0.01}, {"learning_rate": 0.03}, AVERAGE]
+    monkeypatch.setattr("agr.gender.recipes.RECIPES", {"averaged": stages})
+    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "epochs": 2}
+    run = make_run(
+        drawn_utkface,
+        tmp_path / "model",
+        recipe="averaged",
+        parameters=parameters,
+        checkpoint=tmp_path / "state",
+    )
+    lasts, calibrate = [], GenderEstimator.calibrate
+
+    def spy(self, X, y):
+        lasts.append((self.model_.get_weights(), len(X)))
+        return calibrate(self, X, y)
+
+    monkeypatch.setattr(GenderEstimator, "calibrate", spy)
+    lines = []
+    train_run(run, lines.append)
+    assert "averaging the weights of 2 stages" in lines
+    first = GenderEstimator.load(tmp_path / "state" / "gender-1-model").model_.get_weights()
+    # Before it is calibrated each stage has the logits that it learned.
+    found, second = lasts[2][0], lasts[1][0]
+    for name, a, b, mean in zip(
+        GenderEstimator.load(run.output).model_.weights, first, second, found, strict=True
+    ):
+        if not name.path.startswith("logits"):  # a temperature lies between
+            np.testing.assert_allclose(mean, (a + b) / 2, rtol=1e-5, atol=1e-6)
+    assert any((a != b).any() for a, b in zip(first, second, strict=True))
+    assert lasts[2][1] == lasts[1][1]  # calibrated on the validation part
 
 
 class TestGoingOn:

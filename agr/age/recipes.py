@@ -2,14 +2,22 @@
 
 from typing import Any
 
-from agr.core.recipes import CONV_CYCLES, FINE_TUNE, IMDB_WIKI, TAUGHT, with_parameters
+from agr.core.recipes import (
+    AVERAGE,
+    CONV_CYCLES,
+    CYCLE,
+    FINE_TUNE,
+    IMDB_WIKI,
+    TAUGHT,
+    with_parameters,
+)
 
 REGRESSION = {"head": "regression"}
 PLAIN_BINS = {"label_sd": 0.0}  # each age belongs to its own bin only
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": [*TAUGHT, {"epochs": 6, "learning_rate": 5e-4, "augmentation": "medium"}],
+    "shipped": [*TAUGHT, CYCLE, AVERAGE],
     **CONV_CYCLES,
     "conv_cycles_regression": with_parameters(CONV_CYCLES["conv_cycles"], **REGRESSION),
     "conv_cycles_decade": with_parameters(CONV_CYCLES["conv_cycles"], bins="decade", **PLAIN_BINS),

@@ -166,8 +166,7 @@ class ImageEstimator(Tunable):
             )
         self.history_ = train_network(self, model, part, held_out, seed, checkpoint_dir, callbacks)
         self.model_ = networks.without_optimizer(model)
-        self.calibration_ = self._calibrate(self._outputs(held_out[0]), held_out[1])
-        return self
+        return self.calibrate(*held_out)
 
     def partial_fit(
         self,
@@ -241,11 +240,31 @@ class ImageEstimator(Tunable):
             if held_out is None or len(held_out[1]) < LEAST_TO_CALIBRATE:
                 networks.divide_logits(self.model_, temperature)
             else:
-                self.calibration_ = self._calibrate(self._outputs(held_out[0]), held_out[1])
+                self.calibrate(*held_out)
         except BaseException:
             self.model_.set_weights(before)
             raise
         self.history_ = [*self.history_, *history]
+        return self
+
+    def calibrate(self, X: Any, y: Any) -> Self:
+        """Fit the temperature, or the margin of the age intervals, anew; the answers' order stays.
+
+        Parameters
+        ----------
+        X : array of shape (n, h, w, 3) or sequence of n paths
+            uint8 RGB pictures that the network has not learned from, of the kind it will see.
+        y : array of shape (n,)
+            Their labels.
+
+        Returns
+        -------
+        self
+            Calibrated.
+        """
+        check_is_fitted(self, "model_")
+        X, y = self._check_pair(X, y)
+        self.calibration_ = self._calibrate(self._outputs(X), y)
         return self
 
     def evaluate(self, X: Any, y: Any, groups: Any = None) -> Report:

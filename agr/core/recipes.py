@@ -69,6 +69,12 @@ TAUGHT: Stages = [
     {"epochs": 8, "learning_rate": 7e-4, "augmentation": "medium"},
 ]
 
+# Another cycle of the learning rate, from the weights of the stage before.
+CYCLE: dict[str, Any] = {"epochs": 6, "learning_rate": 5e-4, "augmentation": "medium"}
+
+# As a recipe's last stage: the weights of the stages before it, averaged.
+AVERAGE: dict[str, Any] = {"average": True}
+
 # The network that came with the IMDB-WIKI pictures has a plain training: Adam at one rate.
 IMDB_WIKI: Stages = [
     {

@@ -7,6 +7,7 @@ from agr.age import AgeEstimator
 from agr.age.recipes import RECIPES
 from agr.age.space import search_space
 from agr.core.checks import check_parameters
+from agr.core.recipes import AVERAGE
 from agr.teaching import Teaching
 
 PARAMETERS = inspect.signature(AgeEstimator.__init__).parameters
@@ -51,6 +52,10 @@ def test_recipes_hold_parameters(name):
         if "teachers" in stage:
             assert stage is RECIPES[name][0]
             assert Teaching(**stage).teachers >= 2
+            continue
+        if stage == AVERAGE:
+            assert stage is RECIPES[name][-1]
+            assert len(RECIPES[name]) > 2
             continue
         estimator = AgeEstimator(**stage)
         check_parameters(estimator)

@@ -4,6 +4,7 @@ import keras_tuner
 import pytest
 
 from agr.core.checks import check_parameters
+from agr.core.recipes import AVERAGE
 from agr.race import RaceEstimator
 from agr.race.recipes import RECIPES
 from agr.race.space import search_space
@@ -51,6 +52,10 @@ def test_recipes_hold_parameters(name):
         if "teachers" in stage:
             assert stage is RECIPES[name][0]
             assert Teaching(**stage).teachers >= 2
+            continue
+        if stage == AVERAGE:
+            assert stage is RECIPES[name][-1]
+            assert len(RECIPES[name]) > 2
             continue
         estimator = RaceEstimator(**stage)
         check_parameters(estimator)
