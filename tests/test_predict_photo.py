@@ -152,8 +152,13 @@ class TestDetector:
     def test_mtcnn_finds_the_same_faces(self, models, photo, predictor):
         pytest.importorskip("mtcnn", reason="the extra agr[detect] is not installed")
         found = Predictor(**models, detector="mtcnn").predict_photo(photo)
-        for ours, theirs in zip(predictor.predict_photo(photo), found, strict=True):
-            np.testing.assert_allclose(ours.landmarks["nose"], theirs.landmarks["nose"], atol=24)
+        for ours, theirs, side in zip(
+            predictor.predict_photo(photo), found, (240, 120), strict=True
+        ):
+            for name, spot in ours.landmarks.items():
+                # The two were taught different corners of an open mouth.
+                limit = 0.08 if name.startswith("mouth") else 0.05
+                assert np.hypot(*np.subtract(spot, theirs.landmarks[name])) < limit * side, name
 
 
 class TestStream:

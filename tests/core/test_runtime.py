@@ -11,7 +11,7 @@ import os
 import numpy as np
 from agr.detect import open_detector
 open_detector()(np.zeros((64, 64, 3), np.uint8))
-print(os.environ["ORT_DISABLE_TELEMETRY"])
+print(os.environ.get("ORT_DISABLE_TELEMETRY"))
 """
 
 
