@@ -1,7 +1,7 @@
 """Score the models in agr on the untouched test part of UTKFace.
 
-    python benchmarks/accuracy.py --data UTKFace      # scores, and the README's table from them
-    python benchmarks/accuracy.py                     # only the README's table
+    python benchmarks/accuracy.py --data UTKFace      # scores, and the README's tables from them
+    python benchmarks/accuracy.py                     # only the README's tables
 
 The split is that of the training (seed 0, 8 % validation, 16 % test, duplicates on one side); every
 picture of the test part counts, with the label it came with. Writes to ``benchmarks/results/``:
@@ -21,8 +21,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+import agr
 from agr import Predictor, __version__
+from agr.age.bins import find_bins, make_edges
+from agr.core.batches import ImageStore
 from agr.core.data import Faces
+from agr.core.engine import OnnxEngine
 from agr.core.metrics import classification_metrics, regression_metrics
 from agr.datasets import utkface
 from agr.gender.labels import LABELS as GENDERS
@@ -49,6 +53,7 @@ def scorers(test: Faces) -> dict[str, Score]:
     age = np.array([answer.age for answer in answers])
     intervals = np.array([answer.age_interval for answer in answers])
     inside = (intervals[:, 0] <= years) & (years <= intervals[:, 1])
+    classes = {name: class_hits(test, name) for name in ("life_stages", "ad_groups")}
     chances = {
         "gender": np.array([[a.gender_probabilities[g] for g in GENDERS] for a in answers]),
         "race": np.array([[a.race_probabilities[r] for r in RACES] for a in answers]),
@@ -60,6 +65,7 @@ def scorers(test: Faces) -> dict[str, Score]:
             **scores,
             "coverage": float(inside[rows].mean()),
             "interval_years": float(np.diff(intervals[rows], axis=1).mean()),
+            **{f"{name}_accuracy": share(hits[rows]) for name, hits in classes.items()},
         }
 
     def of(task: str, labels: tuple[str, ...]) -> Score:
@@ -67,6 +73,27 @@ def scorers(test: Faces) -> dict[str, Score]:
         return lambda rows: classification_metrics(truth[rows], chances[task][rows], labels)
 
     return {"age": of_age, "gender": of("gender", GENDERS), "race": of("race", RACES)}
+
+
+def class_hits(test: Faces, bins: str) -> npt.NDArray[np.float64]:
+    """Say for each picture whether its likeliest class of age is right; NaN below the first."""
+    years = test.table["age"].to_numpy(float)
+    edges = make_edges(bins, years).astype(int)
+    engine = OnnxEngine(Path(agr.__file__).parent / "age" / "pretrained", "age")
+    store = ImageStore(test.paths, engine.image_size)
+    rows = np.array_split(np.arange(len(test)), max(1, len(test) // 128))
+    per_year = np.concatenate([engine(store[part]) for part in rows])
+    chances = np.add.reduceat(per_year, edges[:-1], axis=1)
+    known = years >= edges[0]
+    hits = np.full(len(test), np.nan)
+    hits[known] = chances[known].argmax(axis=1) == find_bins(years[known], edges)
+    return hits
+
+
+def share(hits: npt.NDArray[np.float64]) -> float:
+    """Give the mean without NaN; NaN where there is nothing else."""
+    known = hits[~np.isnan(hits)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def group_rows(test: Faces) -> dict[str, Rows]:
@@ -113,6 +140,8 @@ LINES = (
     ("age", "mae", "ages 21 to 60", "ages 21 to 60"),
     ("age", "mae", "ages 61 and over", "ages 61 and over"),
     ("age", "rmse", "all", "every age"),
+    ("age", "life_stages_accuracy", "all", "six stages of life"),
+    ("age", "ad_groups_accuracy", "all", "eight groups of advertisers, from 7 years"),
     ("age", "coverage", "all", "share of true ages inside the 90 % interval"),
 )
 NAMES = {
@@ -122,7 +151,16 @@ NAMES = {
     "mae": "MAE, years",
     "rmse": "RMSE, years",
     "coverage": "coverage",
+    "life_stages_accuracy": "accuracy",
+    "ad_groups_accuracy": "accuracy",
 }
+PEERS = (
+    ("age_mae", "age", "mae", "all"),
+    ("age_mae_21_60", "age", "mae", "ages 21 to 60"),
+    ("gender_accuracy", "gender", "accuracy", "all"),
+    ("race_accuracy", "race", "accuracy", "all"),
+    ("race_macro_f1", "race", "macro_f1", "all"),
+)
 
 
 def readme_table(scores: pd.DataFrame) -> str:
@@ -136,8 +174,8 @@ def readme_table(scores: pd.DataFrame) -> str:
             words = f"{words} ({row['group'].partition('=')[2]})"
         else:
             row = found[found["group"] == group].iloc[0]
-        share = metric in ("accuracy", "coverage")
-        say = (lambda v: f"{100 * v:.1f} %") if share else (lambda v: f"{v:.2f}")
+        percent = metric.endswith("accuracy") or metric == "coverage"
+        say = (lambda v: f"{100 * v:.1f} %") if percent else (lambda v: f"{v:.2f}")
         lines.append(
             f"| {task} | {words} | {NAMES[metric]} | **{say(row['value'])}** "
             f"| {say(row['low'])} to {say(row['high'])} |"
@@ -145,17 +183,50 @@ def readme_table(scores: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def update_readme() -> None:
-    """Put the table between the README's two marks."""
-    table = readme_table(pd.read_csv(RESULTS / "accuracy.csv"))
-    text = README.read_text()
-    new = re.sub(
-        r"(<!-- scores -->\n).*?(<!-- end of scores -->)",
-        lambda found: f"{found[1]}{table}\n{found[2]}",
-        text,
-        flags=re.DOTALL,
+def peers_table(scores: pd.DataFrame, peers: pd.DataFrame) -> str:
+    """Put agr beside what others reach."""
+    lines = [
+        "| | age MAE | 21 to 60 | gender | race | macro-F1 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+
+    def add(name: str, values: list[float]) -> None:
+        forms = ("{:.2f}", "{:.2f}", "{:.1f} %", "{:.1f} %", "{:.2f}")
+        cells = [
+            "" if np.isnan(v) else form.format(v) for v, form in zip(values, forms, strict=True)
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+
+    ours = scores.set_index(["task", "metric", "group"])["value"]
+    add(
+        "**agr** \\*",
+        [
+            ours[task, metric, group] * (100 if metric == "accuracy" else 1)
+            for _, task, metric, group in PEERS
+        ],
     )
-    README.write_text(new)
+    for peer in peers.sort_values("age_mae").to_dict("records"):
+        mark = " \\*" if peer["trained_on_utkface"] == "yes" else ""
+        add(f"{peer['peer']}{mark}", [peer[column] for column, *_ in PEERS])
+    return "\n".join(lines)
+
+
+def update_readme() -> None:
+    """Put the tables between the README's marks."""
+    scores = pd.read_csv(RESULTS / "accuracy.csv")
+    tables = {
+        "scores": readme_table(scores),
+        "peers": peers_table(scores, pd.read_csv(RESULTS / "peers.csv")),
+    }
+    text = README.read_text()
+    for name, table in tables.items():
+        text = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)",
+            lambda found, table=table: f"{found[1]}{table}\n{found[2]}",
+            text,
+            flags=re.DOTALL,
+        )
+    README.write_text(text)
 
 
 def environment(data: Path, test: Faces) -> dict[str, object]:
