@@ -1,8 +1,6 @@
 """What the three estimators share: fit, predict, evaluate, tune, save and load."""
 
-import hashlib
 import inspect
-import json
 import os
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -392,17 +390,3 @@ class ImageEstimator(Tunable):
         if not len(X):
             raise LabelError("X and y are empty; at least one picture is needed.")
         return X, y
-
-    def _store_size(self, margin: float) -> int:
-        return round(self.image_size_ * margin)
-
-    def _fingerprint(self, X: Any, targets: Floats, plan: Plan) -> str:
-        digest = hashlib.sha256(json.dumps(plain(self.get_params(deep=False))).encode())
-        if isinstance(X, np.ndarray):
-            digest.update(np.ascontiguousarray(X))
-        else:
-            digest.update("\n".join(X).encode())
-        digest.update(targets)
-        digest.update(plan.rows)
-        digest.update(plan.weights)
-        return digest.hexdigest()

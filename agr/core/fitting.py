@@ -1,5 +1,7 @@
 """From checked pictures and labels to a trained network: what ``fit`` and ``partial_fit`` share."""
 
+import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Sequence
@@ -13,8 +15,9 @@ import numpy.typing as npt
 
 from agr.core import smote, training
 from agr.core.augment import make_augmentation
+from agr.core.balance import Plan
 from agr.core.batches import ImageStore, hold_out, take_rows
-from agr.core.checks import check_weights, soft_labels_like
+from agr.core.checks import check_weights, plain, soft_labels_like
 from agr.errors import ParameterError
 
 SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
@@ -99,7 +102,7 @@ def train_network(
         augmentation=make_augmentation(estimator.augmentation),
         seed=seed,
     )
-    store_size = estimator._store_size(training.STORE_MARGIN)
+    store_size = round(size * training.STORE_MARGIN)
     if estimator.balance == "smote_pixels":
         part = _with_made_up_pictures(part, size, store_size, seed)
     plan = estimator._plan(part.y, seed)
@@ -125,7 +128,7 @@ def train_network(
             recipe,
             image_size=size,
             directory=Path(directory or scratch),
-            fingerprint=estimator._fingerprint(part.X, targets, plan),
+            fingerprint=_fingerprint(estimator, part.X, targets, plan),
             callbacks=list(callbacks),
         )
     if estimator.balance == "smote":
@@ -134,6 +137,18 @@ def train_network(
         features = trunk.predict(images, batch_size=PREDICT_BATCH, verbose=0)
         smote.refit_head(model, features, part.y, part.weights, seed)
     return history
+
+
+def _fingerprint(estimator: Any, X: Any, targets: npt.NDArray[np.float32], plan: Plan) -> str:
+    """Name a training, so that a state is not taken for that of another."""
+    digest = hashlib.sha256(json.dumps(plain(estimator.get_params(deep=False))).encode())
+    if isinstance(X, np.ndarray):
+        digest.update(np.ascontiguousarray(X))
+    else:
+        digest.update("\n".join(X).encode())
+    for array in (targets, plan.rows, plan.weights):
+        digest.update(array)
+    return digest.hexdigest()
 
 
 def _with_made_up_pictures(part: Part, size: int, store_size: int, seed: int) -> Part:
