@@ -167,9 +167,8 @@ def score_and_save(
         "data": run.data.name,
         "pictures": f"{n_train} train, {len(parts.validation)} validation, {len(parts.test)} test",
         "split": run.split.name if run.split else f"seed {run.seed}",
-        **{f"test {k}": round(v, 4) for k, v in report.overall.items()},
     }
-    estimator.save(run.output, notes=notes)
+    estimator.save(run.output, notes=notes, report=report)
     say(f"saved to {run.output}")
     return report
 

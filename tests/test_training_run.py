@@ -71,7 +71,12 @@ class TestTrain:
         assert manifest["parameters"]["random_state"] == 3
         assert manifest["notes"]["split"] == "seed 3"
         assert manifest["notes"]["data"] == run.data.name
-        assert manifest["notes"]["test accuracy"] == round(report.overall["accuracy"], 4)
+        assert manifest["report"] == report.to_dict()
+        card = (run.output / "README.md").read_text()
+        assert f"Scores of {report.n} pictures that it has not seen:" in card
+        for group, scores in report.by_group.items():
+            line = f"| {group} | {scores['n']} | {scores['accuracy']:.3f} | "
+            assert line in card
         assert list((run.output.parent / "boards").rglob("*tfevents*"))
 
     def test_evaluation_of_the_test_part_gives_the_same(self, done):
@@ -139,8 +144,10 @@ class TestTrain:
         assert {stage.epochs for stage in _stages(run)[1]} == {2}
         run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={}, seed=5)
         recipes = __import__(f"agr.{task}.recipes", fromlist=["RECIPES"]).RECIPES
-        teaching, stages = _stages(run)
+        teaching, stages, averaged = _stages(run)
         first, *rest = recipes["shipped"]
+        assert averaged == (rest[-1] == AVERAGE)
+        rest = [stage for stage in rest if stage != AVERAGE]
         assert teaching == first
         for stage, expected in zip(stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()

@@ -41,8 +41,8 @@ def train(
         str | None,
         typer.Option(
             help="A named training: 'shipped' repeats that of the model in agr; 'fine_tune' trains "
-            "a head on ImageNet's weights, then all layers at a lower rate; or 'conv_cycles', "
-            "'imdb_wiki'."
+            "a head on ImageNet's weights, then all layers at a lower rate; docs/systems.md lists "
+            "the others."
         ),
     ] = None,
     start: Annotated[

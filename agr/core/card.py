@@ -16,8 +16,20 @@ Reads the labelled {task} of one aligned face crop, scaled to {size} x {size} pi
 What it learned are the labels that people gave to pictures: perceived, not true, {task}. Scores of
 groups differ. Do not decide about a person by it, and do not use it to identify anyone.
 
-Load it with `agr.{task}.{name}.load(folder)`, or give the folder to `agr.Predictor({task}=folder)`.
+{scores}Load it with `agr.{task}.{name}.load(folder)`, or give the folder to
+`agr.Predictor({task}=folder)`.
 """
+
+SCORES = (
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "log_loss",
+    "mae",
+    "rmse",
+    "bias",
+    "coverage",
+)
 
 
 def model_card(manifest: dict[str, Any]) -> str:
@@ -47,4 +59,23 @@ def model_card(manifest: dict[str, Any]) -> str:
         loss=min(epoch["val_loss"] for epoch in history if "val_loss" in epoch),
         calibration=", ".join(f"{k} {v:.3g}" for k, v in manifest["calibration"].items()),
         notes=notes,
+        scores=_scores(manifest["report"]),
     )
+
+
+def _scores(report: dict[str, Any] | None) -> str:
+    """Lay out the scores of all pictures, and of each group of them."""
+    if report is None:
+        return ""
+    names = [name for name in SCORES if name in report["overall"]]
+    lines = [
+        f"Scores of {report['n']} pictures that it has not seen:\n",
+        f"| group | n | {' | '.join(names)} |",
+        "| --- " * (2 + len(names)) + "|",
+    ]
+    groups = {"all": {**report["overall"], "n": report["n"]}, **report["by_group"]}
+    for group, scores in groups.items():
+        values = [scores[name] for name in names]
+        cells = ["" if value is None else f"{value:.3f}" for value in values]
+        lines.append(f"| {group} | {scores['n']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n\n"

@@ -287,7 +287,13 @@ class ImageEstimator(Tunable):
         outputs = self._outputs(X)
         return make_report(lambda rows: self.score_outputs(y[rows], outputs[rows]), len(y), groups)
 
-    def save(self, folder: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        notes: dict[str, Any] | None = None,
+        report: Report | None = None,
+    ) -> None:
         """Write the fitted model as a folder of four files.
 
         Parameters
@@ -295,7 +301,9 @@ class ImageEstimator(Tunable):
         folder : path
             New, empty, or a saved model to be replaced.
         notes : dict, optional
-            JSON types to keep with it, for example the data and scores.
+            JSON types to keep with it, for example the data.
+        report : Report, optional
+            Scores of pictures that it has not seen, for the model card.
         """
         from agr.core import networks
         from agr.core.card import model_card
@@ -310,6 +318,7 @@ class ImageEstimator(Tunable):
             "calibration": self.calibration_,
             "history": self.history_,
             "notes": notes or {},
+            "report": None if report is None else report.to_dict(),
         }
         with artifact.writing(folder) as part:
             self.model_.save(part / artifact.KERAS)
