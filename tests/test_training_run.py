@@ -139,9 +139,11 @@ class TestTrain:
         assert {stage.epochs for stage in _stages(run)[1]} == {2}
         run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={}, seed=5)
         recipes = __import__(f"agr.{task}.recipes", fromlist=["RECIPES"]).RECIPES
-        teaching, stages = _stages(run)
+        teaching, stages, averaged = _stages(run)
         first, *rest = recipes["shipped"]
         assert teaching == first
+        assert averaged == (rest[-1] == AVERAGE)
+        rest = [stage for stage in rest if stage != AVERAGE]
         for stage, expected in zip(stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5
