@@ -16,7 +16,7 @@ from agr.core.data import Faces, Split
 from agr.core.groups import Report
 from agr.core.recipes import AVERAGE
 from agr.datasets import read_any
-from agr.errors import ParameterError, choice
+from agr.errors import LabelError, ParameterError, choice
 from agr.page import Page
 from agr.tasks import TASKS
 
@@ -131,6 +131,12 @@ def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
     parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
     if run.min_age:  # a published split holds everyone
         parts = Split(*(part.at_least(run.min_age) for part in parts))
+    for name, part in zip(parts._fields, parts, strict=True):
+        if not part.table[run.task].notna().any():
+            raise LabelError(
+                f"The {name} part is empty: no picture with the label {run.task}. Give more "
+                "pictures, or larger shares for validation and test."
+            )
     train = parts.train.merge_duplicates()
     say(
         f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "
@@ -326,8 +332,8 @@ def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any], bool]:
     """Give the teaching, the estimator of each stage, and whether their weights are averaged."""
     kind = estimator_class(run.task)
     parameters = {**run.parameters, "random_state": run.seed}
-    if run.joint:
-        del parameters["balance"]
+    if run.joint:  # instead of what a recipe or a saved model says
+        parameters["balance"] = None
     if run.start is not None:
         fixed = [name for name in FIXED if name in parameters]
         if run.recipe is not None or fixed:

@@ -89,9 +89,11 @@ class TestTrain:
             ({"data": Path("nowhere")}, DatasetError, "nowhere is not there; expected a folder"),
             ({"test": 0.9, "validation": 0.2}, ParameterError, "together less than 1"),
             ({"parameters": {"network": "big"}}, ParameterError, "network must be one of"),
-            ({"min_age": 200}, LabelError, "empty"),
+            ({"min_age": 200}, LabelError, "The train part is empty"),
+            ({"validation": 0.0}, LabelError, "The validation part is empty: .* label gender"),
+            ({"test": 0.0}, LabelError, "The test part is empty"),
         ],
-        ids=["recipe", "data", "shares", "network", "nobody left"],
+        ids=["recipe", "data", "shares", "network", "nobody left", "no validation", "no test"],
     )
     def test_wrong(self, drawn_utkface, tmp_path, changes, error, message):
         with pytest.raises(error, match=message):
@@ -340,7 +342,9 @@ def test_joint_balance(drawn_utkface, tmp_path, monkeypatch):
 
     real = GenderEstimator.fit
     monkeypatch.setattr(GenderEstimator, "fit", fit)
-    run = make_run(drawn_utkface, tmp_path / "model")
+    stages = [{"balance": "sqrt_weights"}]  # which the option replaces
+    monkeypatch.setattr("agr.gender.recipes.RECIPES", {"balanced": stages})
+    run = make_run(drawn_utkface, tmp_path / "model", recipe="balanced")
     run.parameters["balance"] = "joint"
     train_run(run, lambda line: None)
     n, weights, balance = seen[0]
