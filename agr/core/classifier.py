@@ -147,7 +147,9 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
 
         temperature = fit_temperature(outputs, self._targets(y).argmax(axis=1))
         networks.divide_logits(self.model_, temperature)
-        return {"temperature": temperature}
+        # One that is built in already stays, and the new one comes on top.
+        earlier = getattr(self, "calibration_", {}).get("temperature", 1.0)
+        return {"temperature": earlier * temperature}
 
     def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
         """Score what a network put out; see `agr.core.metrics.classification_metrics`."""
