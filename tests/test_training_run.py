@@ -177,6 +177,24 @@ class TestEvaluate:
         report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
         assert report.n == 20
 
+    def test_parts_of_a_training_without_the_young(self, drawn_utkface, trained):
+        """The test part is that of the training, not one that holds pictures learned from."""
+        parts = read_any(drawn_utkface).at_least(40).split(validation=0.1, test=0.2, random_state=0)
+        model = trained["gender"]
+        report, _ = evaluate_run("gender", drawn_utkface, model.folder, "test", **SPLIT, min_age=40)
+        expected = evaluate_faces(model.estimator, parts.test)
+        assert report.n == len(parts.test)
+        assert report.overall == pytest.approx(expected.overall, abs=1e-6)
+        report, _ = evaluate_run("gender", drawn_utkface, model.folder, "all", **SPLIT, min_age=40)
+        assert report.n == (read_any(drawn_utkface).table["age"] >= 40).sum()
+
+    def test_published_split_without_the_young(self, drawn_utkface, trained, tmp_path):
+        parts = read_any(drawn_utkface).split(validation=0.2, test=0.4, random_state=9)
+        parts.write_csv(tmp_path / "split.csv", drawn_utkface)
+        options = {**SPLIT, "split": tmp_path / "split.csv", "min_age": 40}
+        report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
+        assert report.n == (parts.test.table["age"] >= 40).sum() < len(parts.test)
+
     def test_pictures_without_the_label_are_left_out(self, trained, drawn_utkface):
         table = read_any(drawn_utkface).table.copy()
         table.loc[:9, "gender"] = None
