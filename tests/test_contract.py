@@ -468,8 +468,8 @@ class TestCalibration:
             assert after.max(axis=1).mean() < before.max(axis=1).mean()
 
     @pytest.mark.parametrize("name", ["gender", "race"])
-    def test_temperatures_add_up(self, trained, name):
-        """What is said of the calibration is all that is built into the network."""
+    def test_temperature_takes_the_place_of_an_earlier_one(self, trained, name):
+        """What is said of the calibration is what is built into the network."""
         model = trained[name]
         copy = type(model.estimator).load(model.folder)
         first, logits = copy.calibration_["temperature"], copy.model_.get_layer("logits")
@@ -479,6 +479,10 @@ class TestCalibration:
         np.testing.assert_allclose(
             logits.get_weights()[0] * copy.calibration_["temperature"], kernel, rtol=1e-4
         )
+        copy.calibrate(model.X_test, model.y_test)
+        again = copy.calibration_["temperature"]
+        copy.calibrate(model.X_test, model.y_test)
+        assert copy.calibration_["temperature"] == pytest.approx(again, rel=0.01)
 
     @pytest.mark.parametrize("name", ["gender", "race"])
     def test_temperature_is_folded_into_the_network(self, new_estimator, few, name, monkeypatch):
