@@ -107,7 +107,7 @@ def _write_labels(
 
 def _write_training(page: Page, history: list[dict[str, float]]) -> None:
     page.section("Training")
-    page.table("history", pd.DataFrame(history), "Epochs of the last stage of training")
+    page.table("history", pd.DataFrame(history), "Epochs; of a recipe those of its last stage")
     for metric in [key for key in history[0] if f"val_{key}" in history[0]]:
         page.plot(f"learning_curve_{metric}", results.learning_curve, history, metric)
 

@@ -16,7 +16,7 @@ from agr.core.data import Faces, Split
 from agr.core.groups import Report
 from agr.core.recipes import AVERAGE
 from agr.datasets import read_any
-from agr.errors import ParameterError, choice
+from agr.errors import LabelError, ParameterError, choice
 from agr.page import Page
 from agr.tasks import TASKS
 
@@ -126,11 +126,16 @@ def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
     faces = read_any(run.data)
     if faces.report is not None:
         say(str(faces.report))
-    if run.min_age:
-        faces = faces.at_least(run.min_age)
+    faces = _old_enough(faces, run.min_age)
     parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
-    if run.min_age:  # a published split holds everyone
-        parts = Split(*(part.at_least(run.min_age) for part in parts))
+    # A published split holds everyone.
+    parts = Split(*(_old_enough(part, run.min_age) for part in parts))
+    for name, part in zip(parts._fields, parts, strict=True):
+        if not part.table[run.task].notna().any():
+            raise LabelError(
+                f"The {name} part is empty: no picture with the label {run.task}. Give more "
+                "pictures, or larger shares for validation and test."
+            )
     train = parts.train.merge_duplicates()
     say(
         f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "
@@ -204,6 +209,7 @@ def evaluate_run(
     test: float,
     split: Path | None,
     seed: int,
+    min_age: float = 0,
     plots: Path | None = None,
 ) -> tuple[Report, str]:
     """Read, split and score.
@@ -220,6 +226,8 @@ def evaluate_run(
         What to score.
     validation, test, split, seed
         The split, as in training.
+    min_age : float, default=0
+        Younger people are left out, as in training.
     plots : Path, optional
         Folder for a page of plots.
 
@@ -236,8 +244,10 @@ def evaluate_run(
     estimator = kind.from_pretrained() if model is None else kind.load(model)
     faces = read_any(data)
     dropped = str(faces.report) if faces.report and faces.report.n_dropped else ""
+    faces = _old_enough(faces, min_age)
     if part != "all":
         faces = getattr(_split(faces, split, data, validation, test, seed), part)
+        faces = _old_enough(faces, min_age)
     if page is None:
         return evaluate_faces(estimator, faces), dropped
     from agr.results import write_results
@@ -304,6 +314,10 @@ def _having(faces: Faces, task: str) -> Faces:
     return faces.take(faces.table[task].notna().to_numpy())
 
 
+def _old_enough(faces: Faces, age: float) -> Faces:
+    return faces.at_least(age) if age else faces  # 0 keeps those of unknown age too
+
+
 def _teach(
     teaching: dict[str, Any],
     run: Run,
@@ -325,8 +339,8 @@ def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any], bool]:
     """Give the teaching, the estimator of each stage, and whether their weights are averaged."""
     kind = estimator_class(run.task)
     parameters = {**run.parameters, "random_state": run.seed}
-    if run.joint:
-        del parameters["balance"]
+    if run.joint:  # instead of what a recipe or a saved model says
+        parameters["balance"] = None
     if run.start is not None:
         fixed = [name for name in FIXED if name in parameters]
         if run.recipe is not None or fixed:

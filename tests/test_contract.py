@@ -12,6 +12,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 
 from agr.core.augment import Augmentation
+from agr.core.batches import hold_out
 from agr.core.engine import OnnxEngine
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
@@ -150,9 +151,9 @@ class TestFit:
     @pytest.mark.parametrize(
         ("weights", "message"),
         [
-            (np.ones(3), r"48 finite numbers of at least 0, got shape \(3,\)"),
-            (np.full(48, np.nan), "finite"),
-            (-np.ones(48), "at least 0"),
+            (np.ones(3), r"must hold 48 numbers, got shape \(3,\)"),
+            (np.where(np.arange(48) < 5, np.nan, 1), "5 of 48 are not, first nan"),
+            (-np.ones(48), "at least 0; 48 of 48 are not, first -1"),
             (np.zeros(48), "must not be 0 for every picture"),
             (["heavy"] * 48, "must hold 48 numbers"),
         ],
@@ -161,6 +162,26 @@ class TestFit:
     def test_bad_weights(self, new_estimator, few, task, weights, message):
         with pytest.raises(ParameterError, match=message):
             new_estimator(task).fit(few[0], few[1][task], sample_weight=weights)
+
+    def test_weights_of_held_out_pictures_alone(self, new_estimator, few):
+        weights = np.zeros(48)
+        weights[hold_out(48, 0)[1]] = 1.0
+        with pytest.raises(ParameterError, match="0 for every picture that is left to learn from"):
+            new_estimator("gender").fit(few[0], few[1]["gender"], sample_weight=weights)
+
+    @pytest.mark.parametrize(
+        ("shape", "message"),
+        [
+            ((99, 2), r"a row for each of 48 pictures, got shape \(99, 2\)"),
+            ((20, 2), r"a row for each of 48 pictures, got shape \(20, 2\)"),
+            ((48, 3), r"must have shape \(43, 2\), got \(43, 3\)"),
+        ],
+        ids=["more", "fewer", "wide"],
+    )
+    def test_bad_soft_labels(self, new_estimator, few, shape, message):
+        soft = np.full(shape, 1 / shape[1])
+        with pytest.raises(ParameterError, match=message):
+            new_estimator("gender").fit(few[0], few[1]["gender"], soft_labels=soft)
 
     def test_validation_data_and_callbacks(self, new_estimator, trained):
         import keras
@@ -445,6 +466,23 @@ class TestCalibration:
         else:
             np.testing.assert_array_equal(after.argmax(axis=1), before.argmax(axis=1))
             assert after.max(axis=1).mean() < before.max(axis=1).mean()
+
+    @pytest.mark.parametrize("name", ["gender", "race"])
+    def test_temperature_takes_the_place_of_an_earlier_one(self, trained, name):
+        """What is said of the calibration is what is built into the network."""
+        model = trained[name]
+        copy = type(model.estimator).load(model.folder)
+        first, logits = copy.calibration_["temperature"], copy.model_.get_layer("logits")
+        kernel = logits.get_weights()[0] * first
+        copy.calibrate(model.X_test, np.random.default_rng(0).permutation(model.y_test))
+        assert copy.calibration_["temperature"] > first
+        np.testing.assert_allclose(
+            logits.get_weights()[0] * copy.calibration_["temperature"], kernel, rtol=1e-4
+        )
+        copy.calibrate(model.X_test, model.y_test)
+        again = copy.calibration_["temperature"]
+        copy.calibrate(model.X_test, model.y_test)
+        assert copy.calibration_["temperature"] == pytest.approx(again, rel=0.01)
 
     @pytest.mark.parametrize("name", ["gender", "race"])
     def test_temperature_is_folded_into_the_network(self, new_estimator, few, name, monkeypatch):

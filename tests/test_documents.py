@@ -17,6 +17,7 @@ from agr.datasets import read_any
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+TRAINING = (ROOT / "docs" / "training.md").read_text()
 TUNING = (ROOT / "docs" / "tuning.md").read_text()
 MODULES = [
     name
@@ -62,6 +63,32 @@ def test_the_commands_for_tuning_exist():
     assert {"--only", "--resume", "--workers"} <= options
     for option in options:
         assert option in shown, f"agr tune has no {option}"
+
+
+@pytest.mark.parametrize("name", ["training", "systems"])
+def test_the_commands_for_training_exist(name):
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    shown = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200"}).output
+    commands = re.findall(r"agr train ([^`\n]*)", text)
+    assert commands
+    for option in re.findall(r"--[a-z][a-z-]+", " ".join(commands)):
+        assert option in shown, f"agr train has no {option}"
+
+
+def test_the_examples_of_training_run(drawn_utkface, trained, tmp_path, monkeypatch):
+    faces = read_any(drawn_utkface).table
+    faces.to_csv(tmp_path / "faces.csv", index=False)
+    for k in (1, 2):
+        faces.iloc[k - 1 :: 2].to_csv(tmp_path / f"part-{k}.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    trained["gender"].estimator.save("my-gender")
+    balancing, going_on = re.findall(r"```python\n(.*?)```", TRAINING, re.DOTALL)
+    found = {}
+    exec(balancing.replace("Estimator()", "Estimator(epochs=1, network='tiny')"), found)
+    assert len(found["weights"]) == len(found["train"])
+    exec(going_on, found)
+    assert len(found["model"].history_) == len(trained["gender"].estimator.history_) + 2
+    assert (tmp_path / "my-gender-2" / "agr.json").is_file()
 
 
 def test_the_example_of_tuning_runs(drawn_utkface, tmp_path, monkeypatch, capsys):

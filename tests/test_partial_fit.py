@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agr.core import training
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
 
@@ -59,11 +60,21 @@ def test_learning_goes_on_from_the_network_before_its_calibration(trained, more,
     """A step too small to move anything leaves the calibrated answers."""
     model = trained["gender"]
     estimator = type(model.estimator).load(model.folder)
-    estimator.calibration_["temperature"]  # noqa: B018  it has one
+    temperature = estimator.calibration_["temperature"]
+    assert temperature != 1
     estimator.set_params(epochs=1, learning_rate=1e-12, weight_decay=0.0)
     before = estimator.predict_proba(model.X_test)
     logits = [w.copy() for w in estimator.model_.get_layer("logits").get_weights()]
+    seen, real = [], training.train
+
+    def spy(network, *args, **kwargs):
+        seen.extend(w.copy() for w in network.get_layer("logits").get_weights())
+        return real(network, *args, **kwargs)
+
+    monkeypatch.setattr(training, "train", spy)
     estimator.partial_fit(more[0], more[1]["gender"])
+    for a, b in zip(logits, seen, strict=True):
+        np.testing.assert_allclose(a * temperature, b, rtol=1e-4, atol=1e-6)
     for a, b in zip(logits, estimator.model_.get_layer("logits").get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
     # Only the running means of the normalizations have moved.
@@ -143,6 +154,56 @@ class TestRefused:
             estimator.partial_fit(more[0], more[1]["gender"], callbacks=[callback])
         for a, b in zip(before, weights(estimator), strict=True):
             np.testing.assert_array_equal(a, b)
+        assert getattr(estimator.model_, "optimizer", None) is None  # it would be saved too
+
+
+class TestState:
+    """What ``checkpoint_dir`` keeps."""
+
+    def test_goes_on_after_a_stop(self, trained, more, tmp_path):
+        import keras
+
+        model = trained["gender"]
+        load = type(model.estimator).load
+        straight = load(model.folder).set_params(epochs=3).partial_fit(more[0], more[1]["gender"])
+        stopped = load(model.folder).set_params(epochs=3)
+
+        def stop(epoch, logs):
+            if epoch == 2:
+                raise KeyboardInterrupt
+
+        callback = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+        with pytest.raises(KeyboardInterrupt):
+            stopped.partial_fit(
+                more[0], more[1]["gender"], checkpoint_dir=tmp_path, callbacks=[callback]
+            )
+        begun = []
+        counter = keras.callbacks.LambdaCallback(on_epoch_begin=lambda k, logs: begun.append(k))
+        stopped.partial_fit(
+            more[0], more[1]["gender"], checkpoint_dir=tmp_path, callbacks=[counter]
+        )
+        assert begun == [2]
+        for a, b in zip(weights(straight), weights(stopped), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+    def test_is_not_taken_for_that_of_another_network(self, fitted, more, task, tmp_path):
+        """The same pictures once more are another training, not one that is done."""
+        fitted.set_params(epochs=1).partial_fit(more[0], more[1][task], checkpoint_dir=tmp_path)
+        with pytest.raises(ParameterError, match="holds another training"):
+            fitted.partial_fit(more[0], more[1][task], checkpoint_dir=tmp_path)
+
+
+def test_card_says_no_loss_that_was_not_measured(trained, more, tmp_path):
+    model = trained["gender"]
+    estimator = type(model.estimator).load(model.folder).set_params(epochs=1)
+    for name, options, line in (
+        ("without", {}, "not measured; the last training had no validation pictures"),
+        ("with", {"validation_data": (more[0], more[1]["gender"])}, None),
+    ):
+        estimator.partial_fit(more[0], more[1]["gender"], **options).save(tmp_path / name)
+        losses = [epoch["val_loss"] for epoch in estimator.history_ if "val_loss" in epoch]
+        card = (tmp_path / name / "README.md").read_text()
+        assert f"| validation loss | {line or f'{min(losses):.4f}'} |" in card
 
 
 def test_saved_and_loaded_in_between(fitted, more, task, tmp_path):

@@ -94,9 +94,11 @@ class TestTrain:
             ({"data": Path("nowhere")}, DatasetError, "nowhere is not there; expected a folder"),
             ({"test": 0.9, "validation": 0.2}, ParameterError, "together less than 1"),
             ({"parameters": {"network": "big"}}, ParameterError, "network must be one of"),
-            ({"min_age": 200}, LabelError, "empty"),
+            ({"min_age": 200}, LabelError, "The train part is empty"),
+            ({"validation": 0.0}, LabelError, "The validation part is empty: .* label gender"),
+            ({"test": 0.0}, LabelError, "The test part is empty"),
         ],
-        ids=["recipe", "data", "shares", "network", "nobody left"],
+        ids=["recipe", "data", "shares", "network", "nobody left", "no validation", "no test"],
     )
     def test_wrong(self, drawn_utkface, tmp_path, changes, error, message):
         with pytest.raises(error, match=message):
@@ -149,6 +151,8 @@ class TestTrain:
         assert averaged == (rest[-1] == AVERAGE)
         rest = [stage for stage in rest if stage != AVERAGE]
         assert teaching == first
+        assert averaged == (rest[-1] == AVERAGE)
+        rest = [stage for stage in rest if stage != AVERAGE]
         for stage, expected in zip(stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5
@@ -179,6 +183,24 @@ class TestEvaluate:
         options = {**SPLIT, "split": tmp_path / "split.csv"}
         report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
         assert report.n == 20
+
+    def test_parts_of_a_training_without_the_young(self, drawn_utkface, trained):
+        """The test part is that of the training, not one that holds pictures learned from."""
+        parts = read_any(drawn_utkface).at_least(40).split(validation=0.1, test=0.2, random_state=0)
+        model = trained["gender"]
+        report, _ = evaluate_run("gender", drawn_utkface, model.folder, "test", **SPLIT, min_age=40)
+        expected = evaluate_faces(model.estimator, parts.test)
+        assert report.n == len(parts.test)
+        assert report.overall == pytest.approx(expected.overall, abs=1e-6)
+        report, _ = evaluate_run("gender", drawn_utkface, model.folder, "all", **SPLIT, min_age=40)
+        assert report.n == (read_any(drawn_utkface).table["age"] >= 40).sum()
+
+    def test_published_split_without_the_young(self, drawn_utkface, trained, tmp_path):
+        parts = read_any(drawn_utkface).split(validation=0.2, test=0.4, random_state=9)
+        parts.write_csv(tmp_path / "split.csv", drawn_utkface)
+        options = {**SPLIT, "split": tmp_path / "split.csv", "min_age": 40}
+        report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
+        assert report.n == (parts.test.table["age"] >= 40).sum() < len(parts.test)
 
     def test_pictures_without_the_label_are_left_out(self, trained, drawn_utkface):
         table = read_any(drawn_utkface).table.copy()
@@ -345,7 +367,9 @@ def test_joint_balance(drawn_utkface, tmp_path, monkeypatch):
 
     real = GenderEstimator.fit
     monkeypatch.setattr(GenderEstimator, "fit", fit)
-    run = make_run(drawn_utkface, tmp_path / "model")
+    stages = [{"balance": "sqrt_weights"}]  # which the option replaces
+    monkeypatch.setattr("agr.gender.recipes.RECIPES", {"balanced": stages})
+    run = make_run(drawn_utkface, tmp_path / "model", recipe="balanced")
     run.parameters["balance"] = "joint"
     train_run(run, lambda line: None)
     n, weights, balance = seen[0]

@@ -88,6 +88,9 @@ class TestTune:
     def test_without_matplotlib_and_resumed(self, done, drawn_utkface, monkeypatch):
         """A finished search is gone on with at once, and the plot is left out."""
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+        trials = done[0].parent / "model-trials" / "trials.csv"
+        rows = table(trials.parent)
+        trials.unlink()  # as if the stop had come before it was written
         only = ("--only", "dropout", "--only", "balance")
         found = run(
             drawn_utkface, done[0], "--trials", "2", "--test", "0.25", "--resume", *only
@@ -98,6 +101,7 @@ class TestTune:
         )
         assert "going on: 2 of 2 trials have ended" in found.stderr
         assert "trial 1 (" not in found.stderr
+        assert table(trials.parent) == rows
 
     @pytest.mark.parametrize(
         ("options", "message"),

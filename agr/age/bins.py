@@ -73,7 +73,8 @@ def find_bins(ages: npt.ArrayLike, edges: Floats) -> npt.NDArray[np.intp]:
     if below.any():
         raise LabelError(
             f"The bins begin at {edges[0]:g} years, {below.sum()} of {len(years)} ages are below. "
-            f"Leave them out, for example with faces.at_least({edges[0]:g})."
+            f"Leave them out, for example with faces.at_least({edges[0]:g}) or "
+            f"--min-age {edges[0]:g}."
         )
     return np.searchsorted(edges, years, side="right") - 1
 

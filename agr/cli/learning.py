@@ -120,6 +120,7 @@ def evaluate(
     part: Annotated[
         Part, typer.Option(help="Score all pictures, or one part of the split.")
     ] = "all",
+    min_age: Annotated[float, typer.Option(help="As in train.")] = 0,
     validation: Annotated[float, typer.Option(help="As in train.")] = 0.08,
     test: Annotated[float, typer.Option(help="As in train.")] = 0.16,
     split: Annotated[Path | None, typer.Option(help="CSV of a published split.")] = None,
@@ -150,6 +151,7 @@ def evaluate(
             test=test,
             split=split,
             seed=seed,
+            min_age=min_age,
             plots=plots,
         )
         if dropped:

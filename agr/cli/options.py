@@ -52,10 +52,10 @@ Loss = Annotated[str | None, typer.Option(help="What is minimized, by Keras's na
 Balance = Annotated[
     str | None,
     typer.Option(
-        help="How rare labels are made up for. All tasks: weights, or joint (gender, race and "
-        "age group together). Age: smoothed_weights. Gender and race: sqrt_weights, "
-        "undersample, oversample, augment, batches, smote, smote_pixels; or the share of a "
-        "label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."
+        help="How rare labels are made up for. All tasks: weights, and in train also joint "
+        "(gender, race and age group together). Age: smoothed_weights. Gender and race: "
+        "sqrt_weights, undersample, oversample, augment, batches, smote, smote_pixels; or the "
+        "share of a label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."
     ),
 ]
 # ... and the choice and parts of the data.

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,8 @@ def check_label_balance(balance: Any, labels: tuple[str, ...]) -> None:
         for label, share in balance.items():
             if label not in labels:
                 raise ParameterError(choice("every label in balance", label, labels))
-            if not isinstance(share, int | float) or not 0 < share <= 1:
+            number = isinstance(share, Real) and not isinstance(share, bool)
+            if not number or not 0 < float(share) <= 1:
                 raise ParameterError(
                     f"balance must say what share of {label!r} is kept, above 0 and at most 1; "
                     f"got {share!r}."

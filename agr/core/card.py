@@ -10,7 +10,7 @@ Reads the labelled {task} of one aligned face crop, scaled to {size} x {size} pi
 | --- | --- |
 | network | {network} |
 | trained | {epochs} epochs, {seconds:.0f} s |
-| validation loss | {loss:.4f} |
+| validation loss | {loss} |
 | calibration | {calibration} |
 {notes}
 What it learned are the labels that people gave to pictures: perceived, not true, {task}. Scores of
@@ -56,11 +56,17 @@ def model_card(manifest: dict[str, Any]) -> str:
         network=manifest["parameters"]["network"],
         epochs=len(history),
         seconds=sum(epoch["seconds"] for epoch in history),
-        loss=min(epoch["val_loss"] for epoch in history if "val_loss" in epoch),
+        loss=_lowest(history),
         calibration=", ".join(f"{k} {v:.3g}" for k, v in manifest["calibration"].items()),
         notes=notes,
         scores=_scores(manifest["report"]),
     )
+
+
+def _lowest(history: list[dict[str, float]]) -> str:
+    if "val_loss" not in history[-1]:  # earlier losses are those of another network
+        return "not measured; the last training had no validation pictures"
+    return f"{min(epoch['val_loss'] for epoch in history if 'val_loss' in epoch):.4f}"
 
 
 def _scores(report: dict[str, Any] | None) -> str:

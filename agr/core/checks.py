@@ -71,9 +71,13 @@ def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float
         checked = np.asarray(weights, dtype=float)
     except (TypeError, ValueError):
         raise ParameterError(f"sample_weight must hold {n} numbers, got {weights!r}.") from None
-    if checked.shape != (n,) or not np.isfinite(checked).all() or (checked < 0).any():
+    if checked.shape != (n,):
+        raise ParameterError(f"sample_weight must hold {n} numbers, got shape {checked.shape}.")
+    bad = ~(np.isfinite(checked) & (checked >= 0))
+    if bad.any():
         raise ParameterError(
-            f"sample_weight must hold {n} finite numbers of at least 0, got shape {checked.shape}."
+            f"sample_weight must hold finite numbers of at least 0; {bad.sum()} of {n} are not, "
+            f"first {checked[bad][0]:g}."
         )
     if not checked.sum():
         raise ParameterError("sample_weight must not be 0 for every picture.")

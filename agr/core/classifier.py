@@ -145,8 +145,11 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:
         from agr.core import networks
 
-        temperature = fit_temperature(outputs, self._targets(y).argmax(axis=1))
-        networks.divide_logits(self.model_, temperature)
+        # The power gives the answers back that were there before an earlier temperature; that
+        # their sum is not 1 does not matter.
+        earlier = getattr(self, "calibration_", {}).get("temperature", 1.0)
+        temperature = fit_temperature(outputs**earlier, self._targets(y).argmax(axis=1))
+        networks.divide_logits(self.model_, temperature / earlier)
         return {"temperature": temperature}
 
     def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:

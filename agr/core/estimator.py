@@ -226,18 +226,15 @@ class ImageEstimator(Tunable):
         held_out = None if validation_data is None else self._check_pair(*validation_data)
         before = self.model_.get_weights()
         temperature = self.calibration_.get("temperature", 1.0)
+        model = networks.without_optimizer(self.model_)  # shares the layers; gets an optimizer
         try:
             # The network learns as it did before it was calibrated.
-            networks.divide_logits(self.model_, 1 / temperature)
+            networks.divide_logits(model, 1 / temperature)
             seed = make_seed(self.random_state)
-            reseed(self.model_, seed)
-            history = train_network(
-                self, self.model_, part, held_out, seed, checkpoint_dir, callbacks
-            )
-            self.model_ = networks.without_optimizer(self.model_)
-            if held_out is None or len(held_out[1]) < LEAST_TO_CALIBRATE:
-                networks.divide_logits(self.model_, temperature)
-            else:
+            reseed(model, seed)
+            history = train_network(self, model, part, held_out, seed, checkpoint_dir, callbacks)
+            networks.divide_logits(model, temperature)
+            if held_out is not None and len(held_out[1]) >= LEAST_TO_CALIBRATE:
                 self.calibrate(*held_out)
         except BaseException:
             self.model_.set_weights(before)

@@ -21,6 +21,7 @@ from agr.core.checks import check_weights, plain, soft_labels_like
 from agr.errors import ParameterError
 
 SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
+SMOTES = ("smote", "smote_pixels")
 PREDICT_BATCH = 128
 
 
@@ -47,6 +48,11 @@ class Part:
     def make(cls, X: Any, y: npt.NDArray[Any], weights: Any, soft: Any = None) -> "Part":
         """Check the weights and take everything together."""
         soft = None if soft is None else np.asarray(soft, dtype=np.float32)
+        if soft is not None and soft.shape[:1] != (len(y),):
+            raise ParameterError(
+                f"soft_labels must hold a row for each of {len(y)} pictures, "
+                f"got shape {soft.shape}."
+            )
         return cls(X, y, check_weights(weights, len(y)), soft)
 
     def parted(self, seed: int) -> tuple["Part", tuple[Any, npt.NDArray[Any]]]:
@@ -91,6 +97,8 @@ def train_network(
         What ``history_`` holds.
     """
     size = estimator.image_size_
+    if estimator.balance in SMOTES:  # of which one comes after hours of training
+        smote.check(part.y)
     recipe = training.Recipe(
         epochs=estimator.epochs,
         batch_size=estimator.batch_size,
@@ -111,6 +119,8 @@ def train_network(
         soft = soft_labels_like(targets, part.soft)
         targets = (1 - SOFT_SHARE) * targets + SOFT_SHARE * soft
     weights = part.weights[plan.rows] * plan.weights
+    if not weights.any():
+        raise ParameterError("sample_weight is 0 for every picture that is left to learn from.")
     # Sample weights are normalized so that they change the balance, not the learning rate.
     plan = replace(plan, weights=weights / weights.mean())
     validation = None
@@ -142,6 +152,9 @@ def train_network(
 def _fingerprint(estimator: Any, X: Any, targets: npt.NDArray[np.float32], plan: Plan) -> str:
     """Name a training, so that a state is not taken for that of another."""
     digest = hashlib.sha256(json.dumps(plain(estimator.get_params(deep=False))).encode())
+    if hasattr(estimator, "model_"):  # what it learns depends on what it goes on from
+        for weight in estimator.model_.get_weights():
+            digest.update(np.ascontiguousarray(weight))
     if isinstance(X, np.ndarray):
         digest.update(np.ascontiguousarray(X))
     else:
@@ -162,5 +175,5 @@ def _with_made_up_pictures(part: Part, size: int, store_size: int, seed: int) ->
     images, y = smote.smote_images(
         ImageStore(part.X, store_size)[np.arange(len(part.y))], part.y, seed
     )
-    weights = np.append(part.weights, np.ones(len(y) - len(part.y)))
+    weights = np.append(part.weights, np.full(len(y) - len(part.y), part.weights.mean()))
     return Part(images, y, weights)

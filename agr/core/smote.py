@@ -15,6 +15,35 @@ NEIGHBOURS = 5
 LARGEST_SIDE = 64  # pixels; the distances between larger pictures take gigabytes and hours
 
 
+def check(y: npt.NDArray[np.str_]) -> None:
+    """Refuse labels of which nothing can be made up.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        Of the training pictures.
+
+    Raises
+    ------
+    MissingExtraError
+        imbalanced-learn is not installed.
+    LabelError
+        A rare label has too few pictures to have neighbours.
+    """
+    try:
+        import imblearn  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            'SMOTE needs imbalanced-learn: pip install "agr[balance]"'
+        ) from error
+    labels, counts = np.unique(y, return_counts=True)
+    if counts.min() < counts.max() and counts.min() <= NEIGHBOURS:
+        raise LabelError(
+            f"SMOTE needs at least {NEIGHBOURS + 1} training pictures of every label; "
+            f"{labels[counts.argmin()]} has {counts.min()}."
+        )
+
+
 def smote_features(
     features: npt.NDArray[np.floating], y: npt.NDArray[np.str_], seed: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
@@ -38,23 +67,14 @@ def smote_features(
 
     Raises
     ------
-    MissingExtraError
-        imbalanced-learn is not installed.
-    LabelError
-        A label has too few pictures to have neighbours.
+    MissingExtraError, LabelError
+        As `check`.
     """
-    try:
-        from imblearn.over_sampling import SMOTE
-    except ImportError as error:
-        raise MissingExtraError(
-            'SMOTE needs imbalanced-learn: pip install "agr[balance]"'
-        ) from error
-    labels, counts = np.unique(y, return_counts=True)
-    if counts.min() <= NEIGHBOURS:
-        raise LabelError(
-            f"SMOTE needs at least {NEIGHBOURS + 1} training pictures of every label; "
-            f"{labels[counts.argmin()]} has {counts.min()}."
-        )
+    check(y)
+    from imblearn.over_sampling import SMOTE
+
+    if len(np.unique(y)) == 1:  # as a part of the pictures may be; imbalanced-learn refuses it
+        return np.asarray(features, dtype=np.float32), y
     sampler = SMOTE(k_neighbors=NEIGHBOURS, random_state=seed)
     more, y_more = sampler.fit_resample(features, y)
     return np.asarray(more, dtype=np.float32), np.asarray(y_more)
@@ -87,14 +107,15 @@ def refit_head(
     y : array of shape (n,)
         Their labels.
     weights : array of shape (n,)
-        How much each counts; made-up ones count 1.
+        How much each counts; made-up ones count as much as these do on average.
     seed : int
         Repeats the draw.
     """
     from sklearn.linear_model import LogisticRegression
 
     more, y_more = smote_features(features, y, seed)
-    all_weights = np.append(weights, np.ones(len(y_more) - len(y)))
+    # Their mean is 1, since the logistic regression's penalty is relative to their sum.
+    all_weights = np.append(weights / weights.mean(), np.ones(len(y_more) - len(y)))
     found = LogisticRegression(max_iter=1000).fit(more, y_more, sample_weight=all_weights)
     kernel, bias = found.coef_.T, found.intercept_
     if kernel.shape[1] == 1:  # of two labels it gives the second's logit alone

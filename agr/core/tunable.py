@@ -87,6 +87,8 @@ class Tunable(BaseEstimator):  # type: ignore[misc]
             kept, held = hold_out(len(y), make_seed(self.random_state))
             validation_data = take_rows(X, held), y[held]
             X, y = take_rows(X, kept), y[kept]
+        else:
+            validation_data = self._check_pair(*validation_data)
         self.trials_ = tuning.search(
             self,
             (X, y, validation_data),

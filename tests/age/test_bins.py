@@ -61,7 +61,7 @@ class TestFind:
         assert list(find_bins(ages, edges)) == [0, 0, 1, 9, 10, 10]
 
     def test_below_the_first(self):
-        message = r"begin at 7 years, 2 of 3 ages are below.*faces.at_least\(7\)"
+        message = r"begin at 7 years, 2 of 3 ages are below.*faces.at_least\(7\) or --min-age 7"
         with pytest.raises(LabelError, match=message):
             find_bins([6, 7, 3], make_edges("ad_groups", []))
 

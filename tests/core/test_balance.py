@@ -98,14 +98,20 @@ class TestCheck:
             ({"white": 0}, "what share of 'white' is kept, above 0 and at most 1; got 0"),
             ({"white": 1.5}, "got 1.5"),
             ({"white": "half"}, "got 'half'"),
+            ({"white": float("nan")}, "got nan"),
+            ({"white": True}, "got True"),
         ],
-        ids=["name", "label", "zero", "more", "word"],
+        ids=["name", "label", "zero", "more", "word", "nan", "truth"],
     )
     def test_refused(self, value, message):
         with pytest.raises(ParameterError, match=message):
             balance.check_label_balance(value, ("black", "white"))
 
-    @pytest.mark.parametrize("value", [None, *balance.LABEL_BALANCES, {"white": 0.5}], ids=str)
+    @pytest.mark.parametrize(
+        "value",
+        [None, *balance.LABEL_BALANCES, {"white": 0.5}, {"white": 1}, {"white": np.float32(0.5)}],
+        ids=str,
+    )
     def test_known(self, value):
         balance.check_label_balance(value, ("black", "white"))
 

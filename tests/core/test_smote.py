@@ -5,7 +5,7 @@ import builtins
 import numpy as np
 import pytest
 
-from agr.core import smote
+from agr.core import smote, training
 from agr.errors import LabelError, MissingExtraError, ParameterError
 
 pytest.importorskip("imblearn", reason="imbalanced-learn is not installed")
@@ -33,6 +33,14 @@ def test_made_up_ones_lie_among_their_own(uneven):
 def test_too_few_for_neighbours(uneven):
     with pytest.raises(LabelError, match="at least 6 training pictures of every label; b has 5"):
         smote.smote_features(uneven[0][:65], uneven[1][:65], seed=0)
+
+
+def test_labels_that_nothing_is_made_of_may_be_few(uneven):
+    """As in a part of the pictures for partial_fit."""
+    for rows in (slice(60, 64), np.r_[0:3, 60:63]):
+        features, y = smote.smote_features(uneven[0][rows], uneven[1][rows], seed=0)
+        np.testing.assert_array_equal(features, uneven[0][rows])
+        assert list(y) == list(uneven[1][rows])
 
 
 def test_pictures(faces_drawn):
@@ -91,6 +99,25 @@ class TestFit:
             for b in (None, "smote")
         ]
         assert share[1] > share[0]
+
+    @pytest.mark.parametrize("balance", ["smote", "smote_pixels"])
+    def test_too_few_are_refused_before_the_training(
+        self, new_estimator, faces, balance, monkeypatch
+    ):
+        monkeypatch.setattr(training, "train", lambda *args, **kwargs: pytest.fail("it trained"))
+        y = np.where(np.arange(len(faces[1])) < 5, "male", "female")
+        with pytest.raises(LabelError, match="male has 5"):
+            new_estimator("gender", balance=balance).fit(faces[0], y, validation_data=faces)
+
+    @pytest.mark.parametrize("balance", ["smote", "smote_pixels"])
+    def test_weights_count_in_proportion(self, new_estimator, faces, balance):
+        """Made-up ones count as the real ones do on average, whatever the weights' sum."""
+        answers = []
+        for weight in (1.0, 1000.0):
+            estimator = new_estimator("gender", epochs=1, balance=balance)
+            weights = np.full(len(faces[1]), weight)
+            answers.append(estimator.fit(*faces, sample_weight=weights).predict_proba(faces[0]))
+        np.testing.assert_allclose(*answers, atol=1e-4)
 
     def test_five_labels(self, new_estimator, faces_drawn):
         X, labels = faces_drawn(160, seed=1)

@@ -5,7 +5,7 @@ import keras_tuner
 import pytest
 
 from agr.core import tuning
-from agr.errors import ParameterError
+from agr.errors import LabelError, ParameterError
 from agr.gender.estimator import GenderEstimator
 from agr.gender.space import search_space
 
@@ -201,4 +201,7 @@ class TestSearch:
     def test_bad_parameters_are_found_before_the_first_trial(self, new_estimator, few, quick):
         with pytest.raises(ParameterError, match="epochs must be"):
             new_estimator("gender", epochs=0).tune(*few, trials=2)
+        with pytest.raises(LabelError, match="got 'boy'"):
+            held_out = few[0], ["boy"] * len(few[0])
+            new_estimator("gender").tune(*few, trials=2, validation_data=held_out)
         assert quick == []

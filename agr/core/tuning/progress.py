@@ -48,6 +48,7 @@ class Progress:
         self._epochs, self._workers, self._table, self.say = epochs, workers, table, say
         self._said = len(oracle.end_order)
         if self._said:
+            self._write(self.rows())  # a stop may have come before the last trial's row
             say(f"going on: {self._said} of {plan[0]} trials have ended")
 
     def rows(self) -> list[dict[str, Any]]:
@@ -61,12 +62,15 @@ class Progress:
         if len(ended) == self._said:
             return
         rows = {row["trial"]: row for row in self.rows()}
-        if self._table is not None:
-            write_table(list(rows.values()), self._table)
+        self._write(list(rows.values()))
         for n in range(self._said + 1, len(ended) + 1):
             done = [rows[int(earlier) + 1] for earlier in ended[:n]]
             self.say(f"{self._told(done)}; {self._left(ended[:n])}")
         self._said = len(ended)
+
+    def _write(self, rows: list[dict[str, Any]]) -> None:
+        if self._table is not None:
+            write_table(rows, self._table)
 
     def _told(self, done: list[dict[str, Any]]) -> str:
         row = done[-1]
