@@ -173,6 +173,8 @@ def score_and_save(
         "pictures": f"{n_train} train, {len(parts.validation)} validation, {len(parts.test)} test",
         "split": run.split.name if run.split else f"seed {run.seed}",
     }
+    if run.parameters.get("balance") == "joint":  # which is no parameter of the estimator
+        notes["balance"] = "joint"
     estimator.save(run.output, notes=notes, report=report)
     say(f"saved to {run.output}")
     return report

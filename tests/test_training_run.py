@@ -372,6 +372,7 @@ def test_joint_balance(drawn_utkface, tmp_path, monkeypatch):
     run = make_run(drawn_utkface, tmp_path / "model", recipe="balanced")
     run.parameters["balance"] = "joint"
     train_run(run, lambda line: None)
+    assert json.loads((tmp_path / "model" / "agr.json").read_text())["notes"]["balance"] == "joint"
     n, weights, balance = seen[0]
     assert balance is None
     assert len(weights) == n

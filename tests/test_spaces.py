@@ -1,0 +1,76 @@
+"""The spaces that a search draws from and the named trainings, of every task alike."""
+
+import inspect
+from importlib import import_module
+
+import keras_tuner
+import pytest
+
+from agr.core.checks import check_parameters
+from agr.core.recipes import AVERAGE
+from agr.tasks import TASKS
+from agr.teaching import Teaching
+from agr.training_run import estimator_class
+
+RECIPES = [(task, name) for task in TASKS for name in import_module(f"agr.{task}.recipes").RECIPES]
+
+
+@pytest.fixture(params=list(TASKS))
+def task(request):
+    return request.param
+
+
+@pytest.fixture
+def search_space(task):
+    return import_module(f"agr.{task}.space").search_space
+
+
+@pytest.fixture
+def hp(search_space):
+    hp = keras_tuner.HyperParameters()
+    search_space(hp)
+    return hp
+
+
+def test_every_name_is_a_parameter_and_every_default_the_constructor_s(task, search_space, hp):
+    parameters = inspect.signature(estimator_class(task).__init__).parameters
+    defaults = search_space(keras_tuner.HyperParameters())
+    assert {parameter.name for parameter in hp.space} == set(defaults)
+    assert defaults == {name: parameters[name].default for name in defaults}
+
+
+def test_defaults_lie_in_their_ranges(hp):
+    for parameter in hp.space:
+        if isinstance(parameter, keras_tuner.engine.hyperparameters.Choice):
+            assert parameter.default in parameter.values
+        else:
+            assert parameter.min_value <= parameter.default <= parameter.max_value
+
+
+def test_ends_of_the_ranges_can_be_fitted(task, search_space, hp):
+    for end in (0.0, 0.999):
+        drawn = keras_tuner.HyperParameters()
+        drawn.values = {p.name: p.prob_to_value(end) for p in hp.space}
+        values = search_space(drawn)
+        assert values != search_space(keras_tuner.HyperParameters())
+        estimator = estimator_class(task)(**values)
+        check_parameters(estimator)
+        estimator._check_parameters()
+
+
+@pytest.mark.parametrize(("task", "name"), RECIPES, ids="-".join)
+def test_recipes_hold_parameters(task, name):
+    stages = import_module(f"agr.{task}.recipes").RECIPES[name]
+    assert stages
+    for stage in stages:
+        if "teachers" in stage:
+            assert stage is stages[0]
+            assert Teaching(**stage).teachers >= 2
+            continue
+        if stage == AVERAGE:
+            assert stage is stages[-1]
+            assert len(stages) > 2
+            continue
+        estimator = estimator_class(task)(**stage)
+        check_parameters(estimator)
+        estimator._check_parameters()
