@@ -192,6 +192,8 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
     """
     from agr import teaching
     from agr.core import networks, training
+    from agr.core.balance import show_all
+    from agr.core.fitting import make_recipe
 
     parts = Split.read_csv(budget.folder / "split.csv", budget.folder / "pictures")
     complete = parts.train.table[list(TASKS)].notna().all(axis=1)
@@ -218,9 +220,11 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
                 model,
                 teaching.joint_loss,
                 [],
-                (store, teaching.joint_targets(faces, learned), np.ones(len(faces), np.float32)),
+                training.Lessons(
+                    store, teaching.joint_targets(faces, learned), show_all(len(faces))
+                ),
                 (held, teaching.joint_targets(held_out, learned)),
-                sample._recipe(training.Recipe, 0),
+                make_recipe(sample, 0),
                 image_size=size,
                 directory=Path(scratch),
                 fingerprint="",

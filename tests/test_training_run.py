@@ -151,8 +151,6 @@ class TestTrain:
         assert averaged == (rest[-1] == AVERAGE)
         rest = [stage for stage in rest if stage != AVERAGE]
         assert teaching == first
-        assert averaged == (rest[-1] == AVERAGE)
-        rest = [stage for stage in rest if stage != AVERAGE]
         for stage, expected in zip(stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5

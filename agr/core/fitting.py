@@ -63,6 +63,21 @@ class Part:
         return rest, (take_rows(self.X, held), self.y[held])
 
 
+def make_recipe(estimator: Any, seed: int) -> training.Recipe:
+    """Take the training's settings from an estimator's parameters."""
+    return training.Recipe(
+        epochs=estimator.epochs,
+        batch_size=estimator.batch_size,
+        learning_rate=estimator.learning_rate,
+        weight_decay=estimator.weight_decay,
+        schedule=estimator.schedule,
+        warmup=estimator.warmup,
+        patience=estimator.patience,
+        augmentation=make_augmentation(estimator.augmentation),
+        seed=seed,
+    )
+
+
 def train_network(
     estimator: Any,
     model: keras.Model,
@@ -99,17 +114,7 @@ def train_network(
     size = estimator.image_size_
     if estimator.balance in SMOTES:  # of which one comes after hours of training
         smote.check(part.y)
-    recipe = training.Recipe(
-        epochs=estimator.epochs,
-        batch_size=estimator.batch_size,
-        learning_rate=estimator.learning_rate,
-        weight_decay=estimator.weight_decay,
-        schedule=estimator.schedule,
-        warmup=estimator.warmup,
-        patience=estimator.patience,
-        augmentation=make_augmentation(estimator.augmentation),
-        seed=seed,
-    )
+    recipe = make_recipe(estimator, seed)
     store_size = round(size * training.STORE_MARGIN)
     if estimator.balance == "smote_pixels":
         part = _with_made_up_pictures(part, size, store_size, seed)
