@@ -1,6 +1,7 @@
 """What the oracles add to KerasTuner's; no training."""
 
 import json
+import threading
 import time
 
 import keras_tuner
@@ -93,6 +94,17 @@ class TestWorkers:
         assert oracle.silent(0.04) == ["a"]
         oracle.get_trial(trial.trial_id)
         assert oracle.silent(0.04) == []
+
+    def test_a_trial_that_is_just_being_given_is_not_silent(self, tmp_path, monkeypatch):
+        oracle, looked = make(tmp_path), threading.Event()
+        monkeypatch.setattr(oracle, "_save_trial", lambda trial: looked.wait(0.5))
+        giving = threading.Thread(target=oracle.create_trial, args=("a",), name="giving")
+        giving.start()
+        while not oracle.ongoing_trials:
+            time.sleep(0.001)
+        assert oracle.silent(60.0) == []
+        looked.set()
+        giving.join()
 
     def test_results_pass_and_rounded_numbers_do_not(self, tmp_path):
         oracle = make(tmp_path)

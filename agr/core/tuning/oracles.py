@@ -70,12 +70,15 @@ class _Lasting:
                 super().end_trial(trial)  # type: ignore[misc]
         return trial
 
+    @keras_tuner.synchronized  # type: ignore[untyped-decorator]
     def silent(self, seconds: float) -> list[str]:
         """Name the workers that have a trial and were not heard of for so long."""
+        # Synchronized, as a trial that is just being given has no time yet, or that of a worker
+        # that lost it.
         now = time.monotonic()
         return [
             tuner_id
-            for tuner_id, trial in list(self.ongoing_trials.items())
+            for tuner_id, trial in self.ongoing_trials.items()
             if now - self._heard[trial.trial_id] > seconds
         ]
 
