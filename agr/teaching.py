@@ -18,11 +18,10 @@ import numpy.typing as npt
 from agr.core import networks, training
 from agr.core.augment import make_augmentation
 from agr.core.balance import show_all
-from agr.core.batches import ImageStore, take_rows
+from agr.core.batches import PREDICT_BATCH, ImageStore, decode, take_rows
 from agr.core.data import Faces
 
 Floats = npt.NDArray[np.float32]
-PREDICT_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def teach(
         estimator._learn_labels(faces.labelled(task)[1])
     widths = {task: estimator._n_outputs() for task, estimator in estimators.items()}
     targets, held_targets = (joint_targets(part, estimators) for part in (faces, held_out))
-    held = ImageStore(held_out.paths, size)[np.arange(len(held_out))]
+    held = decode(held_out.paths, size)
     recipe = training.Recipe(
         epochs=how.epochs,
         batch_size=sample.batch_size,

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -32,22 +32,22 @@ class Work:
     task: str
     data: Path
     output: Path
-    parameters: dict[str, Any]
-    min_age: float
-    validation: float
-    test: float
-    split: Path | None
-    seed: int
+    parameters: dict[str, Any] = field(default_factory=dict)
+    min_age: float = 0
+    validation: float = 0.08
+    test: float = 0.16
+    split: Path | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Work):
     """One training."""
 
-    recipe: str | None
-    start: Path | None
-    checkpoint: Path | None
-    tensorboard: Path | None
+    recipe: str | None = None
+    start: Path | None = None
+    checkpoint: Path | None = None
+    tensorboard: Path | None = None
 
     @property
     def joint(self) -> bool:

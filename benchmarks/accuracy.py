@@ -35,7 +35,7 @@ from agr.training_run import groups_of
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
-SEED, VALIDATION, TEST = 0, 0.08, 0.16
+SEED = 0
 PACKAGES = ("keras", "numpy", "onnxruntime", "pillow", "tensorflow")
 
 Rows = npt.NDArray[np.intp]
@@ -236,7 +236,7 @@ def environment(data: Path, test: Faces) -> dict[str, object]:
         "command": "python benchmarks/accuracy.py --data UTKFace",
         "data": data.name,
         "test pictures": len(test),
-        "split": {"seed": SEED, "validation": VALIDATION, "test": TEST},
+        "split": Faces.split.__kwdefaults__,
         "python": platform.python_version(),
         "machine": platform.machine(),
         **{name: importlib.metadata.version(name) for name in PACKAGES},
@@ -249,7 +249,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.data:
         faces = utkface.read(args.data)
-        split = faces.split(validation=VALIDATION, test=TEST, random_state=SEED)
+        split = faces.split()
         RESULTS.mkdir(exist_ok=True)
         split.write_csv(RESULTS / "split.csv.gz", args.data)
         measure(split.test).to_csv(RESULTS / "accuracy.csv", index=False)

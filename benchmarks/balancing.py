@@ -27,7 +27,7 @@ from agr.datasets import utkface
 from agr.training_run import estimator_class, groups_of
 
 RESULTS = Path(__file__).parent / "results" / "balancing.csv"
-SEED, VALIDATION, TEST = 0, 0.08, 0.16
+SEED = 0
 IMAGE_SIZE = 64
 LEAST = 30  # pictures of a group whose score counts
 LABEL_BALANCES = (
@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
     faces = utkface.read(args.data)
-    parts = faces.split(validation=VALIDATION, test=TEST, random_state=SEED)
+    parts = faces.split()
     train = parts.train.merge_duplicates()
     drawn = np.random.default_rng(SEED).permutation(len(train))[: args.pictures]
     train = train.take(np.sort(drawn))

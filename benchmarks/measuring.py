@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 
 from agr.core import artifact
 from agr.core.backbones import BACKBONES
-from agr.core.batches import ImageStore
+from agr.core.batches import ImageStore, decode
 from agr.core.data import Split
 from agr.tasks import TASKS
 from agr.training_run import Run, estimator_class, train_run
@@ -114,15 +114,10 @@ def train_configuration(configuration: Configuration, budget: Budget) -> dict[st
             data=budget.folder / "pictures",
             output=Path(scratch) / "model",
             recipe=configuration.recipe,
-            start=None,
             parameters=parameters,
             min_age=configuration.min_age,
-            validation=0,
-            test=0,
             split=budget.folder / "split.csv",
-            seed=0,
             checkpoint=Path(scratch) / "state",
-            tensorboard=None,
         )
         report = train_run(run, say)
         fitted = estimator_class(task).load(run.output)
@@ -206,7 +201,7 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
         estimator._learn_labels(faces.labelled(task)[1])
     size = networks.native_size(network)
     store = ImageStore(faces.paths, round(size * training.STORE_MARGIN))
-    held = ImageStore(held_out.paths, size)[np.arange(len(held_out))]
+    held = decode(held_out.paths, size)
     shown = ImageStore(parts.test.paths[:PREDICTED], size)
     images = shown[np.arange(len(shown))]
     n_parameters, epoch_seconds, predict_seconds = 0, 0.0, 0.0

@@ -52,16 +52,9 @@ def main() -> None:
             task="age",
             data=args.data,
             output=Path(scratch) / "model",
-            recipe=None,
-            start=None,
             parameters=SETTINGS,
-            min_age=0,
-            validation=0,
-            test=0,
             split=split,
-            seed=SEED,
             checkpoint=args.checkpoint,
-            tensorboard=None,
         )
         report = train_run(run, print)
     table = pd.DataFrame(

@@ -32,7 +32,7 @@ from agr.training_run import estimator_class
 
 RESULTS = Path(__file__).parent / "results"
 CHECK_PICTURES, CHECK_EPOCHS = 3000, 5
-SEED, VALIDATION, TEST = 0, 0.08, 0.16
+SEED = 0
 KEPT = ("network", "image_size", "color")  # as the constructor has them
 
 
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--algorithm", default="bayesian")
     args = parser.parse_args()
     faces = utkface.read(args.data)
-    parts = faces.split(validation=VALIDATION, test=TEST, random_state=SEED)
+    parts = faces.split()
     train = parts.train.merge_duplicates()
     order = np.random.default_rng(SEED).permutation(len(train))
     more = train.take(np.sort(order[:CHECK_PICTURES]))

@@ -36,7 +36,7 @@ from agr.core.data import Faces, Split
 from agr.datasets import utkface
 
 RESULTS = Path(__file__).parent / "results"
-SEED, VALIDATION, TEST = 0, 0.08, 0.16
+SEED = 0
 TIMED = ("face_resnet", "mobilenet_v3_small")
 
 CYCLES, PLAIN, TRANSFER, GROUPS = "conv_cycles", "imdb_wiki", "transfer", "groups"
@@ -129,7 +129,7 @@ def draw_budget(data: Path, folder: Path, pictures: int) -> None:
 
     The file's part ``test``, which ``agr train`` scores, is the real split's validation part.
     """
-    parts = utkface.read(data).split(validation=VALIDATION, test=TEST, random_state=SEED)
+    parts = utkface.read(data).split()
     train = parts.train.merge_duplicates()
     order = np.random.default_rng(SEED).permutation(len(train))
     n_used = pictures + max(1, pictures // 5)

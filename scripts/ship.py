@@ -28,14 +28,14 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agr.core import artifact
-from agr.core.batches import ImageStore
+from agr.core.batches import decode
 from agr.core.data import Split
 from agr.core.engine import OnnxEngine
 from agr.datasets import utkface
 from agr.tasks import TASKS
 from agr.training_run import Run, estimator_class, train_run
 
-SEED, VALIDATION, TEST = 0, 0.08, 0.16
+SEED = 0
 N_CALIBRATION = 512
 MOST_LOST = {"accuracy": 0.0025, "mae": 0.03}
 
@@ -100,7 +100,7 @@ def pack(task: str, folder: Path, split: Split, output: Path) -> None:
     size = estimator.image_size_
     train = split.train.merge_duplicates()
     rows = np.random.default_rng(SEED).permutation(len(train))[:N_CALIBRATION]
-    images = ImageStore(train.take(rows).paths, size)[np.arange(N_CALIBRATION)]
+    images = decode(train.take(rows).paths, size)
 
     def change(part: Path, manifest: dict[str, Any]) -> None:
         quantize(part / artifact.ONNX, images)
@@ -109,7 +109,7 @@ def pack(task: str, folder: Path, split: Split, output: Path) -> None:
 
     artifact.rewrite(folder, output, change, task)
     X, y = split.validation.labelled(task)
-    held = ImageStore(X, size)[np.arange(len(X))]
+    held = decode(X, size)
     before = estimator.score_outputs(y, OnnxEngine(folder, task)(held))
     after = estimator.score_outputs(y, OnnxEngine(output, task)(held))
     for name in before:
@@ -138,20 +138,10 @@ def main() -> None:
                 data=args.data,
                 output=model,
                 recipe="shipped",
-                start=None,
-                parameters={},
-                min_age=0,
-                validation=VALIDATION,
-                test=TEST,
-                split=None,
-                seed=SEED,
                 checkpoint=args.checkpoint,
-                tensorboard=None,
             )
             train_run(run, print)
-        faces = utkface.read(args.data)
-        split = faces.split(validation=VALIDATION, test=TEST, random_state=SEED)
-        pack(args.task, model, split, output)
+        pack(args.task, model, utkface.read(args.data).split(), output)
 
 
 if __name__ == "__main__":

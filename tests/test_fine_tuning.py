@@ -55,7 +55,6 @@ def test_two_stages(drawn_utkface, tmp_path):
         data=drawn_utkface,
         output=tmp_path / "model",
         recipe="fine_tune",
-        start=None,
         parameters={
             "network": "tiny",
             "weights": None,
@@ -63,13 +62,9 @@ def test_two_stages(drawn_utkface, tmp_path):
             "epochs": 1,
             "batch_size": 16,
         },
-        min_age=0,
         validation=0.1,
         test=0.2,
-        split=None,
-        seed=0,
         checkpoint=tmp_path / "state",
-        tensorboard=None,
     )
     lines = []
     train_run(run, lines.append)

@@ -31,15 +31,11 @@ def make_run(folder, model, **changes):
         "task": "gender",
         "data": folder,
         "output": model,
-        "recipe": None,
-        "start": None,
         "parameters": {"network": "tiny", "image_size": 16, "epochs": 1, "batch_size": 16},
-        "min_age": 0,
-        "checkpoint": None,
-        "tensorboard": None,
         **SPLIT,
+        **changes,
     }
-    return Run(**{**fields, **changes})
+    return Run(**fields)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from agr.cli.options import (
     Trainable,
     Validation,
     Weights,
+    given,
     share_of_labels,
 )
 
@@ -79,26 +80,26 @@ def train(
     with errors():
         from agr.training_run import Run, train_run
 
-        given = {
-            "network": network,
-            "weights": weights,
-            "trainable": trainable,
-            "image_size": image_size,
-            "color": color,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "augmentation": augmentation,
-            "loss": loss,
-            "balance": share_of_labels(balance),
-        }
+        parameters = given(
+            network=network,
+            weights=weights,
+            trainable=trainable,
+            image_size=image_size,
+            color=color,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            augmentation=augmentation,
+            loss=loss,
+            balance=share_of_labels(balance),
+        )
         run = Run(
             task=task,
             data=data,
             output=output,
             recipe=recipe,
             start=start,
-            parameters={k: v for k, v in given.items() if v is not None},
+            parameters=parameters,
             min_age=min_age,
             validation=validation,
             test=test,

@@ -1,7 +1,7 @@
 """Options and arguments that several commands take."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -66,6 +66,11 @@ PublishedSplit = Annotated[
     Path | None, typer.Option(help="CSV of a published split, instead of the two shares.")
 ]
 Seed = Annotated[int, typer.Option(help="Repeats split and training.")]
+
+
+def given(**parameters: Any) -> dict[str, Any]:
+    """Keep the parameters that the user gave."""
+    return {name: value for name, value in parameters.items() if value is not None}
 
 
 def share_of_labels(balance: str | None) -> str | dict[str, float] | None:

@@ -26,6 +26,7 @@ from agr.cli.options import (
     Trainable,
     Validation,
     Weights,
+    given,
     share_of_labels,
 )
 
@@ -88,19 +89,19 @@ def tune(
     with errors():
         from agr.tuning_run import TuneRun, tune_run
 
-        given = {
-            "network": network,
-            "weights": weights,
-            "trainable": trainable,
-            "image_size": image_size,
-            "color": color,
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "learning_rate": learning_rate,
-            "augmentation": augmentation,
-            "loss": loss,
-            "balance": share_of_labels(balance),
-        }
+        parameters = given(
+            network=network,
+            weights=weights,
+            trainable=trainable,
+            image_size=image_size,
+            color=color,
+            epochs=epochs,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            augmentation=augmentation,
+            loss=loss,
+            balance=share_of_labels(balance),
+        )
         run = TuneRun(
             task=task,
             data=data,
@@ -111,7 +112,7 @@ def tune(
             directory=directory or output.with_name(f"{output.name}-trials"),
             resume=resume,
             workers=workers,
-            parameters={k: v for k, v in given.items() if v is not None},
+            parameters=parameters,
             min_age=min_age,
             validation=validation,
             test=test,

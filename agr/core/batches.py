@@ -13,6 +13,7 @@ from agr.errors import ImageError, LabelError
 
 CACHE_BYTES = 2 * 1024**3  # more than this is read from disk again in every epoch
 VALIDATION_SHARE = 0.1
+PREDICT_BATCH = 128  # pictures
 
 
 def check_images(X: Any) -> Sequence[str] | Pixels:
@@ -68,6 +69,11 @@ def take_rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
     return X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
 
 
+def decode(X: Sequence[str] | Pixels, size: int) -> Pixels:
+    """Read all pictures, shape (n, size, size, 3); parameters and errors as `ImageStore`."""
+    return ImageStore(X, size)[np.arange(len(X))]
+
+
 class ImageStore:
     """Square pictures by index, decoded once when all of them fit into ``CACHE_BYTES``.
 
@@ -77,6 +83,11 @@ class ImageStore:
         uint8 RGB.
     size : int
         Side in pixels that pictures are scaled to.
+
+    Raises
+    ------
+    ImageError
+        Says how many pictures cannot be read, and the first of them.
     """
 
     def __init__(self, X: Sequence[str] | Pixels, size: int) -> None:

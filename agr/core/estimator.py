@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from agr._version import __version__
 from agr.core import artifact
 from agr.core.balance import Plan
-from agr.core.batches import check_images
+from agr.core.batches import PREDICT_BATCH, check_images, decode
 from agr.core.checks import check_parameters, make_seed, plain
 from agr.core.groups import Report, make_report
 from agr.core.images import Pixels, read_image, resize
@@ -22,7 +22,6 @@ from agr.core.tunable import Tunable
 from agr.errors import ArtifactError, LabelError, ParameterError
 
 Floats = npt.NDArray[np.float32]
-PREDICT_BATCH = 128
 LEAST_TO_CALIBRATE = 100  # pictures; from fewer, what an earlier fit found is known better
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
@@ -150,6 +149,7 @@ class ImageEstimator(Tunable):
         self._forget()
         self._learn_labels(part.y)
         self.image_size_ = self.image_size or networks.native_size(self.network)
+        held_out = decode(held_out[0], self.image_size_), held_out[1]
         with seeded(seed):
             model = networks.build(
                 self.network,
@@ -223,7 +223,10 @@ class ImageEstimator(Tunable):
                 "choose another for partial_fit."
             )
         part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
-        held_out = None if validation_data is None else self._check_pair(*validation_data)
+        held_out = None
+        if validation_data is not None:
+            X, y = self._check_pair(*validation_data)
+            held_out = decode(X, self.image_size_), y
         before = self.model_.get_weights()
         temperature = self.calibration_.get("temperature", 1.0)
         model = networks.without_optimizer(self.model_)  # shares the layers; gets an optimizer

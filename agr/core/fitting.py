@@ -16,13 +16,12 @@ import numpy.typing as npt
 from agr.core import smote, training
 from agr.core.augment import make_augmentation
 from agr.core.balance import Plan
-from agr.core.batches import ImageStore, hold_out, take_rows
+from agr.core.batches import PREDICT_BATCH, ImageStore, decode, hold_out, take_rows
 from agr.core.checks import check_weights, plain, soft_labels_like
 from agr.errors import ParameterError
 
 SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
 SMOTES = ("smote", "smote_pixels")
-PREDICT_BATCH = 128
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,8 @@ def train_network(
     part : Part
         To learn from.
     held_out : tuple (X, y) or None
-        Chooses the best epoch; without it the last epoch's weights stay.
+        Chooses the best epoch; its pictures have ``image_size_`` pixels. Without it the last
+        epoch's weights stay.
     seed : int
         Repeats balancing, order and augmentation.
     directory : path or None
@@ -130,8 +130,7 @@ def train_network(
     plan = replace(plan, weights=weights / weights.mean())
     validation = None
     if held_out is not None:
-        images = ImageStore(held_out[0], size)[np.arange(len(held_out[1]))]
-        validation = images, estimator._targets(held_out[1])
+        validation = held_out[0], estimator._targets(held_out[1])
     loss, metrics = estimator._loss()
     with tempfile.TemporaryDirectory() as scratch:
         history = training.train(
@@ -143,18 +142,23 @@ def train_network(
             recipe,
             image_size=size,
             directory=Path(directory or scratch),
-            fingerprint=_fingerprint(estimator, part.X, targets, plan),
+            fingerprint=_fingerprint(estimator, part.X, targets, plan, validation),
             callbacks=list(callbacks),
         )
     if estimator.balance == "smote":
         trunk = keras.Model(model.inputs[0], model.get_layer("logits").input)
-        images = ImageStore(part.X, size)[np.arange(len(part.y))]
-        features = trunk.predict(images, batch_size=PREDICT_BATCH, verbose=0)
+        features = trunk.predict(decode(part.X, size), batch_size=PREDICT_BATCH, verbose=0)
         smote.refit_head(model, features, part.y, part.weights, seed)
     return history
 
 
-def _fingerprint(estimator: Any, X: Any, targets: npt.NDArray[np.float32], plan: Plan) -> str:
+def _fingerprint(
+    estimator: Any,
+    X: Any,
+    targets: npt.NDArray[np.float32],
+    plan: Plan,
+    validation: tuple[Any, Any] | None,
+) -> str:
     """Name a training, so that a state is not taken for that of another."""
     digest = hashlib.sha256(json.dumps(plain(estimator.get_params(deep=False))).encode())
     if hasattr(estimator, "model_"):  # what it learns depends on what it goes on from
@@ -164,8 +168,8 @@ def _fingerprint(estimator: Any, X: Any, targets: npt.NDArray[np.float32], plan:
         digest.update(np.ascontiguousarray(X))
     else:
         digest.update("\n".join(X).encode())
-    for array in (targets, plan.rows, plan.weights):
-        digest.update(array)
+    for array in (targets, plan.rows, plan.weights, *(validation or ())):
+        digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
 
 
@@ -177,8 +181,6 @@ def _with_made_up_pictures(part: Part, size: int, store_size: int, seed: int) ->
             f"balance='smote_pixels' is for pictures of at most {smote.LARGEST_SIDE} pixels, got "
             f"{size}; choose a smaller image_size, or balance='smote'."
         )
-    images, y = smote.smote_images(
-        ImageStore(part.X, store_size)[np.arange(len(part.y))], part.y, seed
-    )
+    images, y = smote.smote_images(decode(part.X, store_size), part.y, seed)
     weights = np.append(part.weights, np.full(len(y) - len(part.y), part.weights.mean()))
     return Part(images, y, weights)

@@ -261,7 +261,7 @@ class TestSplit:
             return table.groupby([table["gender"], table["race"], table["age"] // 10]).size()
 
         everyone = counts(many)
-        for share, part in zip((0.7, 0.1, 0.2), many.split(), strict=True):
+        for share, part in zip((0.76, 0.08, 0.16), many.split(), strict=True):
             got = counts(part).reindex(everyone.index, fill_value=0)
             assert (got - share * everyone).abs().max() < 2
 
