@@ -22,6 +22,7 @@ from agr.errors import ParameterError, choice
 
 SCHEDULES = ("cosine", "plateau", "constant")
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.3
+LEAST_MOMENTUM, MOST_MOMENTUM = 0.5, 0.97  # of batch normalizations
 STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
 
 
@@ -279,8 +280,10 @@ def train(
         Loss, metrics, learning rate and seconds of each epoch.
     """
     progress = Progress(directory, fingerprint, recipe)
+    steps = recipe.steps(lessons)
+    _set_momentum(model, steps * recipe.epochs)
     optimizer = keras.optimizers.AdamW(
-        _learning_rate(recipe, recipe.steps(lessons)), weight_decay=recipe.weight_decay
+        _learning_rate(recipe, steps), weight_decay=recipe.weight_decay
     )
     # Biases and the parameters of normalizations are not decayed (He et al., Bag of Tricks, 2019).
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
@@ -302,14 +305,29 @@ def train(
     return progress.history
 
 
-def _generators(model: keras.Model) -> list[Any]:
-    found: list[Any] = []
+def _layers(model: keras.Model) -> Iterator[Any]:
     for layer in model.layers:
         if isinstance(layer, keras.Model):  # a trunk
-            found += _generators(layer)
-        elif getattr(layer, "seed_generator", None) is not None:
-            found.append(layer.seed_generator)
-    return found
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    found = (getattr(layer, "seed_generator", None) for layer in _layers(model))
+    return [generator for generator in found if generator is not None]
+
+
+def _set_momentum(model: keras.Model, steps: int) -> None:
+    """Let normalizations remember a tenth of the training's steps, and at most 33 batches.
+
+    Keras's default is 100 batches. A short training would end with statistics that are half those
+    from before it, and give nonsense for new pictures.
+    """
+    momentum = min(max(1 - 10 / steps, LEAST_MOMENTUM), MOST_MOMENTUM)
+    for layer in _layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
 
 
 def _learning_rate(recipe: Recipe, steps: int) -> Any:

@@ -134,6 +134,15 @@ class TestEpochs:
             np.testing.assert_array_equal(found, expected)
         assert set(rates(estimator)) == {np.float32(0.01)}
 
+    def test_normalizations_follow_in_a_short_training(self, new_estimator, few):
+        estimator = new_estimator("gender", epochs=2, batch_size=8, augmentation="none")
+        model = estimator.fit(*few, validation_data=few).model_
+        first = keras.Model(model.inputs[0], model.get_layer("conv1").output)
+        images = ImageStore(few[0], estimator.image_size_)[np.arange(len(few[0]))]
+        real = first.predict(images, verbose=0).mean(axis=(0, 1, 2))
+        followed = keras.ops.convert_to_numpy(model.get_layer("norm1").moving_mean)
+        assert np.linalg.norm(followed - real) < 0.5 * np.linalg.norm(real)
+
     def test_plateau_lowers_the_rate(self, new_estimator, few):
         losses = [3, 2, 2.5, 2.1, 2.2, 2.3, 1.0]
         estimator, _ = self.fit(new_estimator, few, losses, schedule="plateau")

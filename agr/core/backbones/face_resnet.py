@@ -46,7 +46,7 @@ def _conv_norm(
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv")(
         x
     )
-    return layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
+    return layers.BatchNormalization(name=f"{name}_norm")(x)
 
 
 def _block(x: keras.KerasTensor, filters: int, stride: int, name: str) -> keras.KerasTensor:

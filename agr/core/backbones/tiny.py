@@ -22,7 +22,7 @@ def build(pixels: keras.KerasTensor, *, dropout: float = 0.0) -> keras.KerasTens
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)
     for i, filters in enumerate((8, 16, 32), start=1):
         x = layers.Conv2D(filters, 3, 2, padding="same", use_bias=False, name=f"conv{i}")(x)
-        x = layers.BatchNormalization(momentum=0.9, name=f"norm{i}")(x)
+        x = layers.BatchNormalization(name=f"norm{i}")(x)
         x = layers.ReLU(name=f"relu{i}")(x)
     x = layers.GlobalAveragePooling2D(name="features")(x)
     return layers.Dropout(dropout, name="dropout")(x)
