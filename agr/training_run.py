@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,7 @@ from agr.tasks import TASKS
 
 FIXED = ("network", "weights", "trainable", "image_size", "color")  # by the first training
 SHARED = ("network", "image_size", "batch_size")  # by a network and its teachers
+TEACHING = ("epochs", "learning_rate", "augmentation")  # of teachers, unless the user says
 AGE_GROUPS = (0, 3, 13, 21, 41, 61)
 
 
@@ -70,7 +71,8 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     Report
         Scores on the test part.
     """
-    teaching, stages, averaged = _stages(run)
+    plan = _plan(run)
+    stages = plan.stages
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
@@ -78,10 +80,11 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
         # Stages are kept beside the state, so that a resumed training finds the same start.
         folder, start = run.checkpoint or Path(scratch), stages[0].weights
         soft_labels = None
-        if teaching is not None:
-            soft = _teach(teaching, run, train, parts.validation, folder / "teachers", say)
+        if plan.teaching is not None:
+            soft = _teach(plan.teaching, run, train, parts.validation, folder / "teachers", say)
             soft_labels = soft[run.task][train.table[run.task].notna()]
-            stages[0].set_params(weights=str(folder / "teachers" / f"start-{run.task}.npz"))
+            if plan.starts_as_teacher:
+                stages[0].set_params(weights=str(folder / "teachers" / f"start-{run.task}.npz"))
         for number, estimator in enumerate(stages, start=1):
             if number > 1:
                 estimator.set_params(weights=str(folder / f"{run.task}-{number - 1}-model"))
@@ -98,7 +101,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             )
             if number < len(stages):
                 estimator.save(folder / f"{run.task}-{number}-model")
-        if averaged:
+        if plan.averaged:
             earlier = [folder / f"{run.task}-{number}-model" for number in range(1, len(stages))]
             say(f"averaging the weights of {len(stages)} stages")
             average_stages(estimator, earlier, *parts.validation.labelled(run.task))
@@ -333,12 +336,21 @@ def _teach(
     labelled = [task for task in TASKS if train.table[task].notna().any()]
     shared = {name: run.parameters[name] for name in SHARED if name in run.parameters}
     estimators = {task: estimator_class(task)(**shared) for task in labelled}
-    how = Teaching(**teaching)
+    given = {name: run.parameters[name] for name in TEACHING if name in run.parameters}
+    how = Teaching(**{**teaching, **given})
     return teach(train, validation, estimators, folder, how, seed=run.seed, say=say)
 
 
-def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any], bool]:
-    """Give the teaching, the estimator of each stage, and whether their weights are averaged."""
+class _Plan(NamedTuple):
+    """A recipe with what the user gave: an estimator of each stage, and what is around them."""
+
+    stages: list[Any]
+    teaching: dict[str, Any] | None = None
+    starts_as_teacher: bool = False
+    averaged: bool = False
+
+
+def _plan(run: Run) -> _Plan:
     kind = estimator_class(run.task)
     parameters = {**run.parameters, "random_state": run.seed}
     if run.joint:  # instead of what a recipe or a saved model says
@@ -350,15 +362,20 @@ def _stages(run: Run) -> tuple[dict[str, Any] | None, list[Any], bool]:
                 f"--from goes on with the saved network, so {', '.join(fixed) or 'recipe'} cannot "
                 "be chosen; leave it out, or train anew without --from."
             )
-        return None, [kind.load(run.start).set_params(**parameters)], False
+        return _Plan([kind.load(run.start).set_params(**parameters)])
     recipes = import_module(f"agr.{run.task}.recipes").RECIPES
     if run.recipe is not None and run.recipe not in recipes:
         raise ParameterError(choice("recipe", run.recipe, recipes))
     stages = recipes[run.recipe] if run.recipe else [{}]
     teaching, stages = (stages[0], stages[1:]) if "teachers" in stages[0] else (None, stages)
     averaged = stages[-1] == AVERAGE
-    stages = stages[:-1] if averaged else stages
-    return teaching, [kind(**{**stage, **parameters}) for stage in stages], averaged
+    stages = [{**stage, **parameters} for stage in (stages[:-1] if averaged else stages)]
+    return _Plan(
+        [kind(**stage) for stage in stages],
+        teaching,
+        starts_as_teacher=teaching is not None and "weights" not in stages[0],
+        averaged=averaged,
+    )
 
 
 def _split(

@@ -136,18 +136,19 @@ class TestTrain:
 
     @pytest.mark.parametrize("task", ["age", "gender", "race"])
     def test_recipe_is_below_what_is_given(self, task, tmp_path):
-        from agr.training_run import _stages
+        from agr.training_run import _plan
 
         run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={"epochs": 2})
-        assert {stage.epochs for stage in _stages(run)[1]} == {2}
+        assert {stage.epochs for stage in _plan(run).stages} == {2}
         run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={}, seed=5)
         recipes = __import__(f"agr.{task}.recipes", fromlist=["RECIPES"]).RECIPES
-        teaching, stages, averaged = _stages(run)
+        plan = _plan(run)
         first, *rest = recipes["shipped"]
-        assert averaged == (rest[-1] == AVERAGE)
+        assert plan.averaged == (rest[-1] == AVERAGE)
         rest = [stage for stage in rest if stage != AVERAGE]
-        assert teaching == first
-        for stage, expected in zip(stages, rest, strict=True):
+        assert plan.teaching == first
+        assert plan.starts_as_teacher == ("weights" not in rest[0])
+        for stage, expected in zip(plan.stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5
 
@@ -246,10 +247,14 @@ def test_stages_go_on_from_the_weights_of_the_one_before(drawn_utkface, tmp_path
     np.testing.assert_allclose(*kernels, atol=1e-5)
 
 
-def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch):
-    stages = [{"teachers": 2, "epochs": 3}, {"epochs": 2}]
+@pytest.mark.parametrize("start", [{}, {"weights": "auto"}])
+def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch, start):
+    stages = [
+        {"teachers": 2, "epochs": 3, "learning_rate": 0.01},
+        {"epochs": 2, "learning_rate": 1e-9, **start},
+    ]
     monkeypatch.setattr("agr.race.recipes.RECIPES", {"taught": stages})
-    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "learning_rate": 1e-9}
+    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16}
     checkpoint = tmp_path / "state"
     run = make_run(
         drawn_utkface,
@@ -270,14 +275,28 @@ def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch):
     parts = read_any(drawn_utkface).split(validation=0.1, test=0.2, random_state=0)
     (options,) = learned
     assert options["soft_labels"].shape == (len(parts.train.merge_duplicates()), 5)
-    # With a learning rate of nearly nothing the student is still what the first teacher was.
-    with np.load(checkpoint / "teachers" / "start-race.npz") as start:
+    # With a learning rate of nearly nothing the student is still what it was at the start: the
+    # first teacher, or what the recipe says.
+    student = RaceEstimator.load(run.output)
+    with np.load(checkpoint / "teachers" / "start-race.npz") as teacher:
         for name in ("conv1", "logits"):
-            kernel = RaceEstimator.load(run.output).model_.get_layer(name).get_weights()[0]
-            start_kernel = start[f"{name}/kernel"]
+            kernel = student.model_.get_layer(name).get_weights()[0]
             if name == "logits":  # divided by the temperature
-                kernel = kernel * RaceEstimator.load(run.output).calibration_["temperature"]
-            np.testing.assert_allclose(kernel, start_kernel, atol=1e-4)
+                kernel = kernel * student.calibration_["temperature"]
+            same = np.allclose(kernel, teacher[f"{name}/kernel"], atol=1e-4)
+            assert same == (start == {})
+
+
+def test_teachers_follow_the_options(drawn_utkface, tmp_path, monkeypatch):
+    stages = [{"teachers": 2, "epochs": 3}, {"epochs": 2}]
+    monkeypatch.setattr("agr.race.recipes.RECIPES", {"taught": stages})
+    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "epochs": 1}
+    run = make_run(
+        drawn_utkface, tmp_path / "model", task="race", recipe="taught", parameters=parameters
+    )
+    lines = []
+    train_run(run, lines.append)
+    assert len([line for line in lines if line.startswith("epoch 1/1")]) == 3
 
 
 def test_average_of_the_stages(drawn_utkface, tmp_path, monkeypatch):
