@@ -20,7 +20,7 @@ from agr.errors import LabelError, ParameterError, choice
 from agr.page import Page
 from agr.tasks import TASKS
 
-FIXED = ("network", "weights", "trainable", "image_size", "color")  # by the first training
+FIXED = ("network", "weights", "image_size", "color")  # by the first training
 SHARED = ("network", "image_size", "batch_size")  # by a network and its teachers
 TEACHING = ("epochs", "learning_rate", "augmentation")  # of teachers, unless the user says
 AGE_GROUPS = (0, 3, 13, 21, 41, 61)

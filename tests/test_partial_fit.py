@@ -56,6 +56,41 @@ def test_goes_on_and_keeps_what_it_knew(fitted, trained, more, task):
         assert after["accuracy"] >= before["accuracy"] - 0.05
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"network": "conv_cycles"}, {"image_size": 64}, {"color": "grayscale"}, {"dropout": 0.4}],
+    ids=str,
+)
+def test_another_network_is_refused(fitted, more, task, change):
+    X, labels = more
+    (name,) = change
+    with pytest.raises(ParameterError, match=f"was fitted with {name}=.* but {name} is now"):
+        fitted.set_params(**change).partial_fit(X, labels[task])
+
+
+@pytest.mark.parametrize("change", [{"head": "regression"}, {"bins": "life_stages"}], ids=str)
+def test_ages_stay_what_they_were(trained, more, tmp_path, change):
+    kind, folder = type(trained["age"].estimator), trained["age"].folder
+    changed = kind.load(folder).set_params(**change)
+    with pytest.raises(ParameterError, match="use fit to begin anew"):
+        changed.partial_fit(more[0], more[1]["age"])
+    X = trained["age"].X_test
+    np.testing.assert_array_equal(changed.predict(X), kind.load(folder).predict(X))
+    changed.save(tmp_path / "model")  # says what the network is, not what it might have been
+    assert kind.load(tmp_path / "model").get_params() == kind.load(folder).get_params()
+
+
+def test_what_learns_can_be_changed(fitted, more, task):
+    """Two stages: the head alone, then everything."""
+    X, labels = more
+    moved = []
+    for trainable in ("head", "all"):
+        before = fitted.model_.get_layer("conv1").get_weights()[0]
+        fitted.set_params(trainable=trainable, epochs=1).partial_fit(X, labels[task])
+        moved.append((before != fitted.model_.get_layer("conv1").get_weights()[0]).any())
+    assert moved == [False, True]
+
+
 def test_learning_goes_on_from_the_network_before_its_calibration(trained, more, monkeypatch):
     """A step too small to move anything leaves the calibrated answers."""
     model = trained["gender"]

@@ -389,5 +389,5 @@ def test_joint_balance(drawn_utkface, tmp_path, monkeypatch):
     n, weights, balance = seen[0]
     assert balance is None
     assert len(weights) == n
-    # All cells are smaller than the floor, so nothing weighs more than another.
-    assert weights == pytest.approx(1)
+    assert np.mean(weights) == pytest.approx(1)
+    assert np.ptp(weights) > 0.1

@@ -17,7 +17,7 @@ from agr.age.labels import AGE_RANGE
 from agr.core.augment import Augmentation
 from agr.core.balance import Plan
 from agr.core.calibration import fit_margin
-from agr.core.estimator import Floats, ImageEstimator
+from agr.core.estimator import BUILT, Floats, ImageEstimator
 from agr.core.losses import LABEL_LOSSES, NUMBER_LOSSES, check_loss, make_loss
 from agr.core.metrics import regression_metrics
 from agr.errors import LabelError, ParameterError, choice
@@ -53,7 +53,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     weights : str or None, default="auto"
         Starting weights: ``"auto"`` for the packaged ones where the network has some;
         ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's
-        folder; a file (Keras's own, or from ``scripts/convert_face_resnet.py``); None for random.
+        folder; a file (Keras's own for its trunks, or from ``scripts/convert_face_resnet.py``);
+        None for random.
     trainable : str, default="all"
         What learns: ``"all"``, ``"head"`` (the dense layers), or the head and the trunk's
         ``"last:N"`` layers, or those ``"from:N"`` on, counted from 0 as Keras does.
@@ -107,6 +108,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     """
 
     task = "age"
+    _built_by = (*BUILT, "head", "bins")
 
     def __init__(
         self,
@@ -213,8 +215,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         if self.head == "bins":
             edges = make_edges(self.bins, y)
             self.age_bins_ = np.stack([edges[:-1], edges[1:]], axis=1)
-            years_apart = (np.diff(edges) == 1).all()
-            self._centers = edges[:-1] if years_apart else bin_centers(y, edges)
+            self._centers = edges[:-1] if self._in_years else bin_centers(y, edges)
 
     def _targets(self, y: npt.NDArray[Any]) -> Floats:
         if self.head == "regression":
@@ -253,7 +254,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         low, high = raw_intervals(outputs, meaning).T
         inside = (y >= low - margin) & (y <= high + margin)
         scores["coverage"] = float(inside.mean()) if len(y) else float("nan")
-        if self.head == "bins" and self.bins != "years" and len(y):
+        if hasattr(self, "age_bins_") and not self._in_years and len(y):
             off = np.abs(outputs.argmax(axis=1) - find_bins(y, self._edges))
             scores["bin_accuracy"] = float((off == 0).mean())
             scores["one_off_accuracy"] = float((off <= 1).mean())
@@ -267,8 +268,12 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     def _edges(self) -> npt.NDArray[np.float64]:
         return np.append(self.age_bins_[:, 0], self.age_bins_[-1, 1])
 
+    @property
+    def _in_years(self) -> bool:
+        return bool((np.diff(self._edges) == 1).all())
+
     def _meaning(self) -> dict[str, Any]:
-        if self.head == "regression":
+        if not hasattr(self, "age_bins_"):
             return {"head": "regression"}
         return {
             "head": "bins",

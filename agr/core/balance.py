@@ -168,27 +168,28 @@ def check_label_balance(balance: Any, labels: tuple[str, ...]) -> None:
         raise ParameterError(choice("balance", balance, [None, *LABEL_BALANCES]))
 
 
-def joint_weight(groups: Any, floor: int = 50) -> npt.NDArray[np.float64]:
+def joint_weight(groups: Any, floor: float | None = None) -> npt.NDArray[np.float64]:
     """Weigh pictures so that every cell of several groups counts the same, for ``sample_weight``.
 
     Parameters
     ----------
     groups : DataFrame, or mapping of str to arrays of shape (n,)
         Groupings, for example gender, race and age group, of the training pictures alone.
-    floor : int, default=50
+    floor : float, optional
         A cell with fewer pictures weighs as if it had so many, so that a handful of pictures does
-        not count as much as thousands.
+        not count as much as thousands; default: half the mean size of the cells.
 
     Returns
     -------
     array of shape (n,)
         Inverse to the size of the cell, mean 1.
     """
-    if floor < 1:
+    if floor is not None and floor < 1:
         raise ParameterError(f"floor must be at least 1 picture, got {floor}.")
     columns = [np.asarray(values).astype(str) for _, values in groups.items()]
     cells = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)[1]
-    weights = 1 / np.maximum(np.bincount(cells), floor)[cells]
+    sizes = np.bincount(cells)
+    weights = 1 / np.maximum(sizes, sizes.mean() / 2 if floor is None else floor)[cells]
     return np.asarray(weights / weights.mean())
 
 

@@ -23,6 +23,7 @@ from agr.errors import ArtifactError, LabelError, ParameterError
 
 Floats = npt.NDArray[np.float32]
 LEAST_TO_CALIBRATE = 100  # pictures; from fewer, what an earlier fit found is known better
+BUILT = ("network", "network_options", "image_size", "color", "dropout")  # what fit builds by
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
@@ -42,6 +43,8 @@ class ImageEstimator(Tunable):
     """
 
     # What a task adds.
+
+    _built_by: tuple[str, ...] = BUILT
 
     @abstractmethod
     def _check_parameters(self) -> None: ...
@@ -148,6 +151,7 @@ class ImageEstimator(Tunable):
             held_out = self._check_pair(*validation_data)
         self._forget()
         self._learn_labels(part.y)
+        self._built = self._to_build()
         self.image_size_ = self.image_size or networks.native_size(self.network)
         held_out = decode(held_out[0], self.image_size_), held_out[1]
         with seeded(seed):
@@ -181,7 +185,8 @@ class ImageEstimator(Tunable):
 
         The network, labels, bins and scaling stay those of the first fit, so that the pictures may
         come in parts that memory could not hold together. Each call trains for ``epochs`` epochs,
-        with the learning rate's whole schedule; a tenth of the first fit's rate forgets less.
+        with the learning rate's whole schedule; a tenth of the first fit's rate forgets less. What
+        says how to train may be changed by ``set_params`` before, ``trainable`` too.
 
         Parameters
         ----------
@@ -199,7 +204,8 @@ class ImageEstimator(Tunable):
         Raises
         ------
         ParameterError, ImageError, LabelError
-            For example labels, or ages below the first bin, that it was not built for.
+            For example labels, ages below the first bin, or another ``network``, that it was not
+            built for.
         """
         from agr.core import networks
         from agr.core.fitting import Part, train_network
@@ -217,6 +223,12 @@ class ImageEstimator(Tunable):
             )
         check_parameters(self)
         self._check_parameters()
+        for name, built in self._built.items():
+            if self._to_build()[name] != built:
+                raise ParameterError(
+                    f"partial_fit goes on with what was fitted with {name}={built!r}, but {name} "
+                    f"is now {getattr(self, name)!r}; set it back, or use fit to begin anew."
+                )
         if self.balance == "smote":
             raise ParameterError(
                 "balance='smote' learns the last layer anew and would forget the earlier pictures; "
@@ -229,6 +241,7 @@ class ImageEstimator(Tunable):
             held_out = decode(X, self.image_size_), y
         before = self.model_.get_weights()
         temperature = self.calibration_.get("temperature", 1.0)
+        networks.freeze(self.model_, self.trainable)
         model = networks.without_optimizer(self.model_)  # shares the layers; gets an optimizer
         try:
             # The network learns as it did before it was calibrated.
@@ -313,7 +326,7 @@ class ImageEstimator(Tunable):
             "task": self.task,
             "agr": __version__,
             "image_size": self.image_size_,
-            "parameters": plain(self.get_params(deep=False)),
+            "parameters": {**plain(self.get_params(deep=False)), **self._built},
             "meaning": self._meaning(),
             "calibration": self.calibration_,
             "history": self.history_,
@@ -356,6 +369,7 @@ class ImageEstimator(Tunable):
         except (ValueError, TypeError, OSError, KeyError) as error:
             raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
         estimator.model_ = model
+        estimator._built = estimator._to_build()
         estimator.image_size_ = manifest["image_size"]
         estimator.calibration_ = manifest["calibration"]
         estimator.history_ = manifest["history"]
@@ -374,6 +388,9 @@ class ImageEstimator(Tunable):
         return cls.load(Path(inspect.getfile(cls)).parent / "pretrained")
 
     # Helpers.
+
+    def _to_build(self) -> dict[str, Any]:
+        return plain({name: getattr(self, name) for name in self._built_by})
 
     def _forget(self) -> None:
         for name in [n for n in vars(self) if n.endswith("_") and n not in TUNED]:

@@ -61,8 +61,8 @@ def build(
     weights : str or None
         ``"auto"`` for the packaged starting weights where the network has some, ``"imagenet"`` for
         a trunk of ``keras.applications``, a path of a file with weights (from
-        ``scripts/convert_face_resnet.py``, or Keras's own) or of a saved model's folder, or None
-        for random.
+        ``scripts/convert_face_resnet.py``; Keras's own for its trunks) or of a saved model's
+        folder, or None for random.
     dropout : float
         Share of the features dropped while training.
     n_outputs : int
@@ -101,7 +101,7 @@ def build(
         x = layers.Softmax(name="probabilities")(x)
     model = keras.Model(inputs, x, name=task)
     load_start(model, network, weights, task)
-    _freeze(model, trainable)
+    freeze(model, trainable)
     return model
 
 
@@ -181,7 +181,16 @@ def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
     return keras.ops.repeat(gray, 3, axis=-1)
 
 
-def _freeze(model: keras.Model, trainable: str) -> None:
+def freeze(model: keras.Model, trainable: str) -> None:
+    """Let only some of a network's layers learn.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `build`; altered.
+    trainable : str
+        As `build` takes it.
+    """
     match = TRAINABLE.fullmatch(str(trainable))
     if not match:
         raise ParameterError(
@@ -193,8 +202,8 @@ def _freeze(model: keras.Model, trainable: str) -> None:
     if n > len(trunk):
         raise ParameterError(f"trainable is {trainable!r}, but the trunk has {len(trunk)} layers.")
     first = {"all": 0, "head": len(trunk), "last": len(trunk) - n, "from": n}[kind or trainable]
-    for layer in trunk[:first]:
-        layer.trainable = False
+    for place, layer in enumerate(trunk):
+        layer.trainable = place >= first
 
 
 def _in_trunk(layer: keras.Layer) -> bool:

@@ -95,18 +95,22 @@ def _load_arrays(model: keras.Model, path: Path) -> None:
     if zipfile.is_zipfile(path):
         with np.load(path, allow_pickle=False) as file:
             stored = dict(file)
-    n_loaded = 0
+    missing = []
     for layer in model.layers:
         found: list[Any] = [
             stored.get(f"{layer.name}/{variable.name}") for variable in layer.weights
         ]
         shapes = [tuple(variable.shape) for variable in layer.weights]
-        # A head for other labels is left out, as is a layer that the file does not name.
-        if found and [getattr(array, "shape", None) for array in found] == shapes:
+        if [getattr(array, "shape", None) for array in found] == shapes:
             layer.set_weights([array.astype("float32") for array in found])
-            n_loaded += 1
-    if not n_loaded:
-        raise ParameterError(f"{path} holds no weights for this network; choose another file.")
+        elif not isinstance(layer, keras.layers.Dense):  # whose head may be for other labels
+            missing.append(layer.name)
+    if missing:
+        raise ParameterError(
+            f"{path} holds no weights, or of other shapes, for {len(missing)} layers of this "
+            f"network, first {missing[0]}; give an .npz file with all of its trunk, or a saved "
+            "model's folder."
+        )
 
 
 def _continue_from(model: keras.Model, folder: str, task: str) -> None:

@@ -22,7 +22,7 @@ from agr.errors import ParameterError, choice
 
 SCHEDULES = ("cosine", "plateau", "constant")
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.3
-LEAST_MOMENTUM, MOST_MOMENTUM = 0.5, 0.97  # of batch normalizations
+LEAST_MOMENTUM, MOST_MOMENTUM = 0.9, 0.97  # of batch normalizations
 STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
 
 
@@ -319,10 +319,10 @@ def _generators(model: keras.Model) -> list[Any]:
 
 
 def _set_momentum(model: keras.Model, steps: int) -> None:
-    """Let normalizations remember a tenth of the training's steps, and at most 33 batches.
+    """Let normalizations remember a tenth of the training's steps, from 10 to 33 batches.
 
-    Keras's default is 100 batches. A short training would end with statistics that are half those
-    from before it, and give nonsense for new pictures.
+    Keras's default is 100 batches: after a short training the statistics would be mostly those from
+    before it, and the answers to new pictures nonsense.
     """
     momentum = min(max(1 - 10 / steps, LEAST_MOMENTUM), MOST_MOMENTUM)
     for layer in _layers(model):

@@ -23,7 +23,8 @@ class RaceEstimator(FaceClassifier):
     weights : str or None, default="auto"
         Starting weights: ``"auto"`` for the packaged ones where the network has some;
         ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's
-        folder; a file (Keras's own, or from ``scripts/convert_face_resnet.py``); None for random.
+        folder; a file (Keras's own for its trunks, or from ``scripts/convert_face_resnet.py``);
+        None for random.
     trainable : str, default="all"
         What learns: ``"all"``, ``"head"`` (the dense layers), or the head and the trunk's
         ``"last:N"`` layers, or those ``"from:N"`` on, counted from 0 as Keras does.

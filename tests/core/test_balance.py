@@ -132,6 +132,11 @@ class TestJoint:
         assert weights[-1] == pytest.approx(weights[60])
         assert weights[60] / weights[0] == pytest.approx(2)
 
+    def test_default_floor_is_half_the_mean_cell(self):
+        weights = balance.joint_weight(self.groups)
+        assert weights[0] * 60 == pytest.approx(weights[60] * 30)
+        assert weights[-1] * 100 / 6 == pytest.approx(weights[0] * 60)  # the cell of 10
+
     def test_bad_floor(self):
         with pytest.raises(ParameterError, match="at least 1 picture, got 0"):
             balance.joint_weight(self.groups, floor=0)

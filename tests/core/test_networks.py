@@ -106,8 +106,14 @@ class TestWeights:
             build(weights="gone.npz")
 
     def test_file_for_another_network(self, start):
-        with pytest.raises(ParameterError, match="start.npz holds no weights for this network"):
+        with pytest.raises(ParameterError, match="start.npz holds no weights, .* for 58 layers"):
             build("face_resnet", 32, weights=start[1])
+
+    def test_file_with_a_part_of_the_network(self, start, tmp_path):
+        with np.load(start[1]) as file:
+            np.savez(tmp_path / "part.npz", **{k: v for k, v in file.items() if "conv1" in k})
+        with pytest.raises(ParameterError, match="no weights, .* for 5 layers .*, first norm1"):
+            build(weights=tmp_path / "part.npz")
 
     @pytest.mark.parametrize("content", [b"no weights", b"PK\x03\x04 cut off"], ids=["any", "zip"])
     def test_no_weights_file(self, tmp_path, content):

@@ -135,7 +135,7 @@ class TestEpochs:
         assert set(rates(estimator)) == {np.float32(0.01)}
 
     def test_normalizations_follow_in_a_short_training(self, new_estimator, few):
-        estimator = new_estimator("gender", epochs=2, batch_size=8, augmentation="none")
+        estimator = new_estimator("gender", epochs=6, batch_size=8, augmentation="none")
         model = estimator.fit(*few, validation_data=few).model_
         first = keras.Model(model.inputs[0], model.get_layer("conv1").output)
         images = ImageStore(few[0], estimator.image_size_)[np.arange(len(few[0]))]
