@@ -103,6 +103,21 @@ class TestTune:
         assert "trial 1 (" not in found.stderr
         assert table(trials.parent) == rows
 
+    def test_every_setting_that_a_small_network_is_given_can_be_fitted(
+        self, drawn_utkface, tmp_path
+    ):
+        """With the options of docs/tuning.md, of which none but these is set."""
+        options = ("--network", "tiny", "--image-size", "64", "--trials", "4", "--epochs", "1")
+        command = ("tune", "gender", "--data", drawn_utkface, "--output", tmp_path / "model")
+        found = CliRunner().invoke(app, [str(word) for word in (*command, *options)])
+        assert found.exit_code == 0, found.output
+        rows = table(tmp_path / "model-trials")
+        assert [row["error"] for row in rows] == [""] * 4
+        assert list(rows[0])[6:] == [
+            "color", "dropout", "learning_rate", "weight_decay", "batch_size", "augmentation",
+            "balance",
+        ]  # fmt: skip
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [

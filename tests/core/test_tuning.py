@@ -124,8 +124,12 @@ class TestSearch:
 
     @pytest.mark.parametrize(
         ("names", "message"),
-        [(["droput"], "Did you mean 'dropout'"), ([], "at least one parameter")],
-        ids=["unknown", "none"],
+        [
+            (["droput"], "Did you mean 'dropout'"),
+            (["trainable"], "for this network and its weights, .*; got 'trainable'"),
+            ([], "at least one parameter"),
+        ],
+        ids=["unknown", "random", "none"],
     )
     def test_wrong_names(self, new_estimator, few, names, message):
         with pytest.raises(ParameterError, match=message):

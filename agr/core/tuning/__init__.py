@@ -1,7 +1,6 @@
 """Searches a task's space of parameters with KerasTuner."""
 
 import contextlib
-import importlib
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ from typing import Any
 import keras_tuner
 
 from agr.core.checks import plain
-from agr.core.space import Space, narrowed
+from agr.core.space import Space, narrowed, own_space
 from agr.core.tuning.oracles import ORACLES, write_json
 from agr.core.tuning.progress import Progress
 from agr.core.tuning.tuner import EstimatorTuner
@@ -68,8 +67,7 @@ def search(
             "workers starts them on this machine; with KerasTuner's environment variables set, "
             "start each of them by itself."
         )
-    module = importlib.import_module(f"agr.{estimator.task}.space")
-    space = narrowed(module.search_space, parameters)
+    space = _space(estimator, parameters)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(directory or scratch)
         if role() == "worker":  # its files are of no use to anybody
@@ -108,10 +106,14 @@ def search(
 def _work(
     estimator: Any, parameters: Collection[str] | None, data: Any, algorithm: str, trials: int
 ) -> None:
-    module = importlib.import_module(f"agr.{estimator.task}.space")
-    space = narrowed(module.search_space, parameters)
+    space = _space(estimator, parameters)
     with tempfile.TemporaryDirectory() as scratch:
         follow(_tuner(estimator, space, data, algorithm, trials, Path(scratch)))
+
+
+def _space(estimator: Any, parameters: Collection[str] | None) -> Space:
+    fixed = parameters is not None and "network" not in parameters
+    return narrowed(own_space(estimator, fixed=fixed), parameters)
 
 
 def _tuner(
