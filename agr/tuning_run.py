@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from agr.core.groups import Report
-from agr.core.space import names_of
+from agr.core.space import names_of, own_space
 from agr.errors import MissingExtraError, ParameterError
 from agr.training_run import Work, estimator_class, read_parts, score_and_save
 
@@ -41,8 +40,8 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
     Report or None
         Scores on the test part; None from a worker, whose chief does the rest.
     """
-    searched = _searched(run)
     estimator = estimator_class(run.task)(**run.parameters, random_state=run.seed)
+    searched = _searched(run, estimator)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     validation_data = parts.validation.labelled(run.task)
@@ -70,10 +69,10 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
     return score_and_save(estimator, run, parts, len(y), say)
 
 
-def _searched(run: TuneRun) -> list[str]:
-    names = names_of(import_module(f"agr.{run.task}.space").search_space)
+def _searched(run: TuneRun, estimator: Any) -> list[str]:
     if run.only is None:
-        return [name for name in names if name not in run.parameters]
+        space = own_space(estimator, fixed="network" in run.parameters)
+        return [name for name in names_of(space) if name not in run.parameters]
     both = [name for name in run.only if name in run.parameters]
     if both:
         raise ParameterError(f"{both[0]} is to be searched, so give it no value.")

@@ -225,6 +225,11 @@ class TestTrain:
             (["--from", "gone"], "so network cannot be chosen"),
             (["--split", "gone.csv"], "gone.csv: No such file or directory"),
             (["--epochs", "many"], "Invalid value for '--epochs'"),
+            (["--set", "dropout"], "--set must be NAME=VALUE, such as dropout=0.5; got 'dropout'"),
+            (["--set", "dropot=0.5"], "a name in --set must be one of 'augmentation',"),
+            (["--set", "random_state=1"], "got 'random_state'"),
+            (["--set", "epochs=3"], "epochs is given twice; leave out one of them."),
+            (["--set", "dropout=half"], "dropout must be from 0 to below 1, got 'half'"),
         ],
         ids=[
             "recipe",
@@ -237,6 +242,11 @@ class TestTrain:
             "from",
             "split",
             "word",
+            "set",
+            "set-unknown",
+            "set-seed",
+            "set-twice",
+            "set-value",
         ],  # fmt: skip
     )
     def test_wrong(self, drawn_utkface, tmp_path, arguments, message):
@@ -247,6 +257,35 @@ class TestTrain:
         assert found.exit_code == 2
         assert message in " ".join(found.stderr.replace("│", " ").split())
         assert not output.exists()
+
+    def test_parameters_without_an_option(self, drawn_utkface, tmp_path):
+        values = {
+            "dropout": 0.4,
+            "bins": [0, 18, 65],
+            "weights": None,
+            "schedule": "constant",
+            "patience": 3,
+            "network_options": {"cycles": 3, "dense": [8]},
+        }
+        words = [f"{name}={json.dumps(value)}" for name, value in values.items()]
+        words[3] = "schedule=constant"  # no JSON, so a word
+        settings = [part for word in words for part in ("--set", word)]
+        found = run(
+            "train", "age", "--data", drawn_utkface, "--output", tmp_path / "m", *TINY,
+            "--network", "conv_cycles", "--image-size", "16", *settings,
+        )  # fmt: skip
+        assert found.exit_code == 0, found.output
+        parameters = json.loads((tmp_path / "m" / "agr.json").read_text())["parameters"]
+        assert values.items() <= parameters.items()
+
+    @pytest.mark.parametrize("command", ["train", "tune"])
+    def test_names_are_checked_before_pictures_are_read(self, tmp_path, command):
+        found = run(
+            command, "gender", "--data", "nowhere", "--output", tmp_path / "m",
+            "--set", "dropot=0.5",
+        )  # fmt: skip
+        assert found.exit_code == 2
+        assert "got 'dropot'. Did you mean 'dropout'?" in found.stderr
 
     def test_going_on_with_half_of_one_label(self, finished, drawn_utkface, tmp_path):
         folder, _, _ = finished

@@ -8,6 +8,8 @@ import pytest
 
 from agr.core.checks import check_parameters
 from agr.core.recipes import AVERAGE
+from agr.core.space import names_of, narrowed, own_space
+from agr.errors import ParameterError
 from agr.tasks import TASKS
 from agr.teaching import Teaching
 from agr.training_run import estimator_class
@@ -56,6 +58,55 @@ def test_ends_of_the_ranges_can_be_fitted(task, search_space, hp):
         estimator = estimator_class(task)(**values)
         check_parameters(estimator)
         estimator._check_parameters()
+
+
+class TestOwn:
+    """The space of an estimator whose network stays."""
+
+    @pytest.mark.parametrize(
+        ("parameters", "depths"),
+        [
+            ({}, ["all", "last:80", "last:40", "head"]),
+            ({"weights": None}, None),
+            ({"network": "tiny"}, None),
+            ({"network": "conv_cycles"}, None),
+            ({"network": "conv_cycles", "weights": "mine.npz"}, ["all", "head"]),
+            ({"network": "vgg16"}, None),
+            ({"network": "vgg16", "weights": "imagenet"}, ["all", "head"]),
+            ({"network": "resnet50", "weights": "imagenet"}, ["all", "last:80", "last:40", "head"]),
+        ],
+        ids=[
+            "default",
+            "random",
+            "tiny",
+            "conv_cycles",
+            "conv_cycles-file",
+            "vgg16",
+            "vgg16-imagenet",
+            "resnet50-imagenet",
+        ],
+    )
+    def test_only_pretrained_layers_can_stay(self, task, parameters, depths):
+        hp = keras_tuner.HyperParameters()
+        space = own_space(estimator_class(task)(**parameters), fixed=True)
+        drawn = narrowed(space, [name for name in names_of(space) if name != "network"])(hp)
+        found = {parameter.name: parameter for parameter in hp.space}
+        assert set(found) == set(drawn)
+        assert depths == (found["trainable"].values if "trainable" in found else None)
+
+    def test_sizes_that_the_network_takes(self, task):
+        hp = keras_tuner.HyperParameters()
+        own_space(estimator_class(task)(network="xception"), fixed=True)(hp)
+        assert [p.values for p in hp.space if p.name == "image_size"] == [[0, 96, 128]]
+
+    def test_a_searched_network_is_not_the_own(self, task):
+        """A drawn network may go deeper than the one it replaces."""
+        space = own_space(estimator_class(task)(network="tiny"), fixed=False)
+        assert names_of(space)[:3] == ["network", "trainable", "image_size"]
+
+    def test_an_unknown_network(self, task):
+        with pytest.raises(ParameterError, match="got 'tinny'. Did you mean 'tiny'"):
+            own_space(estimator_class(task)(network="tinny"), fixed=True)
 
 
 @pytest.mark.parametrize(("task", "name"), RECIPES, ids="-".join)

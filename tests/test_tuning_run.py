@@ -103,16 +103,41 @@ class TestTune:
         assert "trial 1 (" not in found.stderr
         assert table(trials.parent) == rows
 
+    def test_every_setting_that_a_small_network_is_given_can_be_fitted(
+        self, drawn_utkface, tmp_path
+    ):
+        """With the options of docs/tuning.md, of which none but these is set."""
+        options = ("--network", "tiny", "--image-size", "64", "--trials", "4", "--epochs", "1")
+        command = ("tune", "gender", "--data", drawn_utkface, "--output", tmp_path / "model")
+        found = CliRunner().invoke(app, [str(word) for word in (*command, *options)])
+        assert found.exit_code == 0, found.output
+        rows = table(tmp_path / "model-trials")
+        assert [row["error"] for row in rows] == [""] * 4
+        assert list(rows[0])[6:] == [
+            "color", "dropout", "learning_rate", "weight_decay", "batch_size", "augmentation",
+            "balance",
+        ]  # fmt: skip
+
+    def test_what_is_set_is_not_searched(self, drawn_utkface, tmp_path):
+        more = ("--trials", "1", "--epochs", "1", "--balance", "weights")
+        settings = ("--set", "dropout=0.5", "--set", "weight_decay=0", "--set", "warmup=0.2")
+        found = run(drawn_utkface, tmp_path / "model", *more, *settings)
+        assert found.exit_code == 0, found.output
+        assert "searching learning_rate\n" in found.stderr
+        model = GenderEstimator.load(tmp_path / "model")
+        assert (model.dropout, model.weight_decay, model.warmup) == (0.5, 0, 0.2)
+
     @pytest.mark.parametrize(
         ("options", "message"),
         [
             (["--only", "color"], "color is to be searched, so give it no value."),
+            (["--only", "dropout", "--set", "dropout=0.5"], "dropout is to be searched, so give"),
             (["--only", "droput"], "got 'droput'. Did you mean 'dropout'?"),
             (["--trials", "0"], "trials must be at least 1, got 0."),
             (["--workers", "0"], "workers must be at least 1, got 0."),
             (["--algorithm", "best"], "'best' is not one of"),
         ],
-        ids=["value", "only", "trials", "workers", "algorithm"],
+        ids=["value", "set", "only", "trials", "workers", "algorithm"],
     )
     def test_wrong(self, drawn_utkface, tmp_path, options, message):
         found = run(drawn_utkface, tmp_path / "model", *options)

@@ -21,12 +21,13 @@ from agr.cli.options import (
     OutputModel,
     PublishedSplit,
     Seed,
+    Settings,
     TaskArgument,
     Test,
     Trainable,
     Validation,
     Weights,
-    given,
+    parameters_of,
     share_of_labels,
 )
 
@@ -65,6 +66,7 @@ def train(
     augmentation: Augmentation = None,
     loss: Loss = None,
     balance: Balance = None,
+    settings: Settings = None,
     min_age: MinAge = 0,
     validation: Validation = 0.08,
     test: Test = 0.16,
@@ -80,7 +82,9 @@ def train(
     with errors():
         from agr.training_run import Run, train_run
 
-        parameters = given(
+        parameters = parameters_of(
+            task,
+            settings,
             network=network,
             weights=weights,
             trainable=trainable,

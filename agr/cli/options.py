@@ -58,6 +58,15 @@ Balance = Annotated[
         "share of a label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."
     ),
 ]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any parameter of the estimator, also one without an option; the value is JSON or a "
+        "word. Repeat for several: --set dropout=0.5 --set bins=decade --set weights=null",
+    ),
+]
 # ... and the choice and parts of the data.
 MinAge = Annotated[float, typer.Option(help="Leave out younger people.")]
 Validation = Annotated[float, typer.Option(help="Share that chooses the best epoch.")]
@@ -68,9 +77,28 @@ PublishedSplit = Annotated[
 Seed = Annotated[int, typer.Option(help="Repeats split and training.")]
 
 
-def given(**parameters: Any) -> dict[str, Any]:
-    """Keep the parameters that the user gave."""
-    return {name: value for name, value in parameters.items() if value is not None}
+def parameters_of(task: str, settings: list[str] | None, **own: Any) -> dict[str, Any]:
+    """Join ``--set`` with the parameters that the user gave by an option of their own."""
+    import json
+
+    from agr.errors import ParameterError, choice
+    from agr.training_run import estimator_class
+
+    parameters = {name: value for name, value in own.items() if value is not None}
+    known = [name for name in estimator_class(task)().get_params() if name != "random_state"]
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ParameterError(f"--set must be NAME=VALUE, such as dropout=0.5; got {setting!r}.")
+        if name not in known:  # a seed is for the split too, so it is no setting but --seed
+            raise ParameterError(choice("a name in --set", name, known))
+        if name in parameters:
+            raise ParameterError(f"{name} is given twice; leave out one of them.")
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            parameters[name] = value
+    return parameters
 
 
 def share_of_labels(balance: str | None) -> str | dict[str, float] | None:

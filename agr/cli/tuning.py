@@ -21,12 +21,13 @@ from agr.cli.options import (
     OutputModel,
     PublishedSplit,
     Seed,
+    Settings,
     TaskArgument,
     Test,
     Trainable,
     Validation,
     Weights,
-    given,
+    parameters_of,
     share_of_labels,
 )
 
@@ -75,6 +76,7 @@ def tune(
     augmentation: Augmentation = None,
     loss: Loss = None,
     balance: Balance = None,
+    settings: Settings = None,
     min_age: MinAge = 0,
     validation: Validation = 0.08,
     test: Test = 0.16,
@@ -89,7 +91,9 @@ def tune(
     with errors():
         from agr.tuning_run import TuneRun, tune_run
 
-        parameters = given(
+        parameters = parameters_of(
+            task,
+            settings,
             network=network,
             weights=weights,
             trainable=trainable,

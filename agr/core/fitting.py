@@ -16,7 +16,7 @@ import numpy.typing as npt
 from agr.core import smote, training
 from agr.core.augment import make_augmentation
 from agr.core.balance import Plan
-from agr.core.batches import PREDICT_BATCH, ImageStore, decode, hold_out, take_rows
+from agr.core.batches import PREDICT_BATCH, ImageStore, decode, hold_out, raw_bytes, take_rows
 from agr.core.checks import check_weights, plain, soft_labels_like
 from agr.errors import ParameterError
 
@@ -164,12 +164,8 @@ def _fingerprint(
     if hasattr(estimator, "model_"):  # what it learns depends on what it goes on from
         for weight in estimator.model_.get_weights():
             digest.update(np.ascontiguousarray(weight))
-    if isinstance(X, np.ndarray):
-        digest.update(np.ascontiguousarray(X))
-    else:
-        digest.update("\n".join(X).encode())
-    for array in (targets, plan.rows, plan.weights, *(validation or ())):
-        digest.update(np.ascontiguousarray(array))
+    for part in (X, targets, plan.rows, plan.weights, *(validation or ())):
+        digest.update(raw_bytes(part))
     return digest.hexdigest()
 
 

@@ -1,6 +1,8 @@
 """What a search tries for every task, and how a search is kept to some parameters."""
 
 from collections.abc import Callable, Collection
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 from agr.core.backbones import BACKBONES
@@ -8,8 +10,14 @@ from agr.errors import ParameterError, choice
 
 Space = Callable[[Any], dict[str, Any]]
 
+# Networks that train on a CPU, and of which nothing is downloaded; the first can do the most.
+NETWORKS = ["face_resnet", "conv_cycles", "tiny"]
+DEPTHS = {"all": 0, "last:80": 80, "last:40": 40, "head": 0}  # layers that the trunk must have
 
-def shared_space(hp: Any) -> dict[str, Any]:
+
+def shared_space(
+    hp: Any, *, network: str | None = None, weights: str | None = "auto"
+) -> dict[str, Any]:
     """Draw the constructor parameters that all tasks have.
 
     Those that change what is learned, such as ``label_smoothing``, are no part of a search: they
@@ -19,24 +27,24 @@ def shared_space(hp: Any) -> dict[str, Any]:
     ----------
     hp : keras_tuner.HyperParameters
         Source of the draw.
+    network : str, optional
+        The estimator's, where it is not searched; what that cannot do is left out.
+    weights : str or None, default="auto"
+        The estimator's.
 
     Returns
     -------
     dict
         Parameter by name; every default is the constructor's.
     """
-    # Networks that train on a CPU, and of which nothing is downloaded.
-    network = hp.Choice("network", ["face_resnet", "conv_cycles", "tiny"], default="face_resnet")
-    # face_resnet, the only one of them with starting weights, has 110 layers.
-    depths = ["all", "last:80", "last:40", "head"]
-    trainable = hp.Choice("trainable", depths, default="all")
-    if network is not None and BACKBONES[network].start is None:
-        trainable = "all"  # layers with random weights have to learn
+    drawn = hp.Choice("network", NETWORKS, default=NETWORKS[0])
+    able = network or NETWORKS[0]
+    sides = [side for side in (64, 96, 128) if side >= BACKBONES[able].smallest]
     return {
-        "network": network,
-        "trainable": trainable,
+        "network": drawn,
+        **_trainable(hp, drawn, able, weights),
         # KerasTuner knows no None among numbers: 0 is the network's native size.
-        "image_size": hp.Choice("image_size", [0, 64, 96, 128], default=0) or None,
+        "image_size": hp.Choice("image_size", [0, *sides], default=0) or None,
         "color": hp.Choice("color", ["rgb", "grayscale"], default="rgb"),
         "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1, default=0.2),
         "learning_rate": hp.Float("learning_rate", 1e-4, 3e-3, sampling="log", default=1e-3),
@@ -67,6 +75,33 @@ def balance_of(hp: Any, balances: list[str]) -> str | None:
     return None if drawn == "none" else drawn
 
 
+def own_space(estimator: Any, *, fixed: bool) -> Space:
+    """Give the space of an estimator's task, without what its own network cannot do.
+
+    Parameters
+    ----------
+    estimator : ImageEstimator
+        Its ``network`` and ``weights`` are looked at.
+    fixed : bool
+        Whether the network stays; otherwise it is searched.
+
+    Returns
+    -------
+    callable
+        Takes a keras_tuner.HyperParameters and gives constructor parameters by name.
+
+    Raises
+    ------
+    ParameterError
+        A fixed network that agr does not know.
+    """
+    network = estimator.network if fixed else None
+    if fixed and network not in BACKBONES:
+        raise ParameterError(choice("network", network, BACKBONES))
+    space = import_module(f"agr.{estimator.task}.space").search_space
+    return partial(space, network=network, weights=estimator.weights)
+
+
 def narrowed(space: Space, names: Collection[str] | None) -> Space:
     """Keep a search to some of a space's parameters.
 
@@ -85,14 +120,15 @@ def narrowed(space: Space, names: Collection[str] | None) -> Space:
     Raises
     ------
     ParameterError
-        A name that is not searched for this task, or no name at all.
+        A name that the space does not hold, or no name at all.
     """
     if names is None:
         return space
     known = names_of(space)
     for name in names:
         if name not in known:
-            raise ParameterError(choice("a name in parameters", name, sorted(known)))
+            what = "a name in parameters, for this network and its weights,"
+            raise ParameterError(choice(what, name, sorted(known)))
     if not names:
         raise ParameterError("parameters must name at least one parameter to search, got none.")
 
@@ -117,6 +153,22 @@ def names_of(space: Space) -> list[str]:
         In the order of the space.
     """
     return list(space(_Kept(None, ())))
+
+
+def _trainable(hp: Any, drawn: str | None, able: str, weights: str | None) -> dict[str, Any]:
+    depths = _depths(able, weights)
+    if len(depths) == 1:
+        return {}
+    depth = hp.Choice("trainable", depths, default="all")
+    fits = drawn is None or depth in _depths(drawn, weights)
+    return {"trainable": depth if fits else "all"}
+
+
+def _depths(network: str, weights: str | None) -> list[str]:
+    backbone = BACKBONES[network]
+    if weights is None or (weights == "auto" and backbone.start != "auto"):
+        return ["all"]  # layers with random weights have to learn
+    return [depth for depth, n_layers in DEPTHS.items() if n_layers <= backbone.n_layers]
 
 
 class _Kept:

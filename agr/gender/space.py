@@ -5,13 +5,15 @@ from typing import Any
 from agr.core.space import balance_of, shared_space
 
 
-def search_space(hp: Any) -> dict[str, Any]:
+def search_space(hp: Any, **own: Any) -> dict[str, Any]:
     """Draw constructor parameters.
 
     Parameters
     ----------
     hp : keras_tuner.HyperParameters
         Source of the draw.
+    **own
+        The estimator's network and weights, as `agr.core.space.shared_space` takes them.
 
     Returns
     -------
@@ -19,6 +21,6 @@ def search_space(hp: Any) -> dict[str, Any]:
         Parameter by name; every default is the constructor's.
     """
     return {
-        **shared_space(hp),
+        **shared_space(hp, **own),
         "balance": balance_of(hp, ["weights", "sqrt_weights", "batches", "oversample", "augment"]),
     }

@@ -43,6 +43,9 @@ class TestAll:
         assert model.input.dtype == "uint8"
         assert model.output_shape == (None, 1)
         assert model.count_params() == backbone.n_parameters
+        build(network, networks.native_size(network), trainable=f"last:{backbone.n_layers}")
+        with pytest.raises(ParameterError, match=f"the trunk has {backbone.n_layers} layers"):
+            build(network, networks.native_size(network), trainable=f"last:{backbone.n_layers + 1}")
 
     @pytest.mark.parametrize("network", BACKBONES)
     def test_starts(self, network):

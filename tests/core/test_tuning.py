@@ -106,6 +106,30 @@ class TestSearch:
                 tune(new_estimator, few, directory=tmp_path, resume=True, **other)
         assert len(quick) == 2
 
+    @pytest.mark.parametrize("other", ["X", "y", "validation X", "validation y"])
+    @pytest.mark.parametrize("kind", ["pixels", "paths"])
+    def test_other_data(self, new_estimator, few, quick, tmp_path, other, kind):
+        """Trials on other pictures or labels cannot be compared."""
+        X, y = few if kind == "pixels" else ([f"{i}.png" for i in range(40)], few[1])
+        parts = {"X": X[:30], "y": y[:30], "validation X": X[30:], "validation y": y[30:]}
+
+        def go(**changed):
+            X, y, *held_out = {**parts, **changed}.values()
+            return tune(
+                new_estimator,
+                (X, y),
+                validation_data=tuple(held_out),
+                directory=tmp_path,
+                resume=True,
+            )
+
+        go()
+        go()
+        message = "on other data: expected 30 pictures .* 10 .*, got 30 .* Give the data that it"
+        with pytest.raises(ParameterError, match=message):
+            go(**{other: parts[other][::-1]})
+        assert len(quick) == 2
+
     def test_a_folder_of_something_else_is_left_alone(self, new_estimator, few, quick, tmp_path):
         (tmp_path / "gender-trials").mkdir()
         (tmp_path / "gender-trials" / "mine.txt").write_text("mine")
@@ -124,8 +148,12 @@ class TestSearch:
 
     @pytest.mark.parametrize(
         ("names", "message"),
-        [(["droput"], "Did you mean 'dropout'"), ([], "at least one parameter")],
-        ids=["unknown", "none"],
+        [
+            (["droput"], "Did you mean 'dropout'"),
+            (["trainable"], "for this network and its weights, .*; got 'trainable'"),
+            ([], "at least one parameter"),
+        ],
+        ids=["unknown", "random", "none"],
     )
     def test_wrong_names(self, new_estimator, few, names, message):
         with pytest.raises(ParameterError, match=message):

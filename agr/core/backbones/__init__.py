@@ -23,6 +23,8 @@ class Backbone:
         Side in pixels of the pictures that it is made for.
     n_parameters : int
         Weights and biases, at the native size and with a single output.
+    n_layers : int
+        Layers of the trunk, which ``trainable`` counts.
     start : {"auto", "imagenet"} or None
         What ``weights`` may say besides a file or folder; None if there are only random ones.
     smallest : int
@@ -33,6 +35,7 @@ class Backbone:
     summary: str
     native_size: int
     n_parameters: int
+    n_layers: int
     start: str | None = None
     smallest: int = 16
 
@@ -43,6 +46,7 @@ BACKBONES = {
         "29 convolutions with shortcuts, for faces",
         112,
         5_585_633,
+        110,
         "auto",
     ),
     "tiny": Backbone(
@@ -50,24 +54,28 @@ BACKBONES = {
         "3 convolutions, for first tries",
         32,
         6_233,
+        13,
     ),
     "conv_cycles": Backbone(
         "agr.core.backbones.conv_cycles:build",
         "3 to 6 cycles of convolution, normalization and pooling",
         128,
         2_495_937,
+        15,
     ),
     "imdb_wiki": Backbone(
         "agr.core.backbones.imdb_wiki:build",
         "3 wide convolutions and large dense layers",
         128,
         31_716_033,
+        9,
     ),
     "vgg16": Backbone(
         f"{APPLICATIONS}:vgg16",
         "13 convolutions of 3 x 3 (Simonyan and Zisserman 2015)",
         224,
         14_846_273,
+        19,
         "imagenet",
         32,
     ),
@@ -76,6 +84,7 @@ BACKBONES = {
         "50 layers with shortcuts (He et al. 2016)",
         224,
         24_112_513,
+        175,
         "imagenet",
         32,
     ),
@@ -84,6 +93,7 @@ BACKBONES = {
         "separable convolutions (Chollet 2017)",
         299,
         21_386_281,
+        132,
         "imagenet",
         71,
     ),
@@ -92,6 +102,7 @@ BACKBONES = {
         "parallel convolutions (Szegedy et al. 2016)",
         299,
         22_327_585,
+        311,
         "imagenet",
         75,
     ),
@@ -100,6 +111,7 @@ BACKBONES = {
         "scaled and fused blocks (Tan and Le 2021)",
         224,
         6_247_505,
+        270,
         "imagenet",
         32,
     ),
@@ -108,6 +120,7 @@ BACKBONES = {
         "for phones (Howard et al. 2019)",
         224,
         1_087_089,
+        157,
         "imagenet",
         32,
     ),

@@ -1,7 +1,7 @@
 """Searches a task's space of parameters with KerasTuner."""
 
 import contextlib
-import importlib
+import hashlib
 import json
 import os
 import shutil
@@ -12,8 +12,9 @@ from typing import Any
 
 import keras_tuner
 
+from agr.core.batches import raw_bytes
 from agr.core.checks import plain
-from agr.core.space import Space, narrowed
+from agr.core.space import Space, narrowed, own_space
 from agr.core.tuning.oracles import ORACLES, write_json
 from agr.core.tuning.progress import Progress
 from agr.core.tuning.tuner import EstimatorTuner
@@ -55,8 +56,8 @@ def search(
     Raises
     ------
     ParameterError
-        An unknown algorithm or parameter, too few trials, another search in the directory, or no
-        trial that finished.
+        An unknown algorithm or parameter, too few trials, another search or other data in the
+        directory, or no trial that finished.
     """
     if algorithm not in ORACLES:
         raise ParameterError(choice("algorithm", algorithm, ORACLES))
@@ -68,14 +69,13 @@ def search(
             "workers starts them on this machine; with KerasTuner's environment variables set, "
             "start each of them by itself."
         )
-    module = importlib.import_module(f"agr.{estimator.task}.space")
-    space = narrowed(module.search_space, parameters)
+    space = _space(estimator, parameters)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(directory or scratch)
         if role() == "worker":  # its files are of no use to anybody
             follow(_tuner(estimator, space, data, algorithm, trials, Path(scratch)))
             return []
-        _prepare(folder, estimator, space, algorithm, resume)
+        _prepare(folder, estimator, space, data, algorithm, resume)
         with contextlib.ExitStack() as stack:
             processes = {}
             if workers > 1:
@@ -108,10 +108,14 @@ def search(
 def _work(
     estimator: Any, parameters: Collection[str] | None, data: Any, algorithm: str, trials: int
 ) -> None:
-    module = importlib.import_module(f"agr.{estimator.task}.space")
-    space = narrowed(module.search_space, parameters)
+    space = _space(estimator, parameters)
     with tempfile.TemporaryDirectory() as scratch:
         follow(_tuner(estimator, space, data, algorithm, trials, Path(scratch)))
+
+
+def _space(estimator: Any, parameters: Collection[str] | None) -> Space:
+    fixed = parameters is not None and "network" not in parameters
+    return narrowed(own_space(estimator, fixed=fixed), parameters)
 
 
 def _tuner(
@@ -147,7 +151,9 @@ def _project(task: str) -> str:
     return f"{task}-trials"
 
 
-def _prepare(folder: Path, estimator: Any, space: Space, algorithm: str, resume: bool) -> None:
+def _prepare(
+    folder: Path, estimator: Any, space: Space, data: Any, algorithm: str, resume: bool
+) -> None:
     """Empty the folder of an old search, or see that it can be gone on with."""
     project = folder / _project(estimator.task)
     about = project / "search.json"
@@ -155,14 +161,34 @@ def _prepare(folder: Path, estimator: Any, space: Space, algorithm: str, resume:
     names = space(searched)
     fixed = {k: v for k, v in estimator.get_params(deep=False).items() if k not in names}
     wanted = {"algorithm": algorithm, "searched": sorted(names), "fixed": plain(fixed)}
+    wanted["data"] = _about(data)
     if project.exists() and not about.is_file():
         raise ParameterError(f"{project} holds no search; choose another directory.")
     if project.exists() and not resume:
         shutil.rmtree(project)
-    if about.is_file() and json.loads(about.read_text()) != wanted:
+    found = json.loads(about.read_text()) if about.is_file() else wanted
+    if {**found, "data": wanted["data"]} != wanted:
         raise ParameterError(
             f"{project} holds another search (other algorithm or parameters). Choose another "
             "directory, or start anew without resume."
         )
+    began = found.get("data", "data of which an older agr kept nothing")
+    if began != wanted["data"]:
+        raise ParameterError(
+            f"{project} holds a search on other data: expected {began}, got {wanted['data']}. Give "
+            "the data that it began with, choose another directory, or start anew without resume."
+        )
     project.mkdir(parents=True, exist_ok=True)
     write_json(about, wanted)
+
+
+def _about(data: Any) -> str:
+    """Count the pictures, and name them and their labels by a checksum."""
+    X, y, held_out = data
+    digest = hashlib.sha256()
+    for part in (X, y, *held_out):
+        digest.update(raw_bytes(part))
+    return (
+        f"{len(y)} pictures to learn from and {len(held_out[1])} to compare trials by, "
+        f"of checksum {digest.hexdigest()[:16]}"
+    )
