@@ -6,10 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from agr.core.artifact import check_output
 from agr.core.groups import Report
 from agr.core.space import names_of
 from agr.errors import MissingExtraError, ParameterError
-from agr.training_run import Work, estimator_class, read_parts, score_and_save
+from agr.training_run import Work, check_estimators, estimator_class, read_parts, score_and_save
 
 PLOT = "trials.png"
 
@@ -41,8 +42,13 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
     Report or None
         Scores on the test part; None from a worker, whose chief does the rest.
     """
+    from agr.core.tuning.workers import role
+
+    if role() != "worker":  # whose chief saves the model
+        check_output(run.output)
     searched = _searched(run)
     estimator = estimator_class(run.task)(**run.parameters, random_state=run.seed)
+    check_estimators([estimator])
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     validation_data = parts.validation.labelled(run.task)

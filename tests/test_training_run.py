@@ -101,6 +101,38 @@ class TestTrain:
             train_run(make_run(drawn_utkface, tmp_path / "m", **changes), lambda line: None)
         assert not (tmp_path / "m").exists()
 
+    @pytest.mark.parametrize(
+        ("changes", "error", "message"),
+        [
+            ({}, ArtifactError, "holds no saved model"),
+            ({"output": Path("/proc/x")}, ArtifactError, "No model can be saved in /proc/x"),
+            ({"parameters": {"network": "tinny"}}, ParameterError, "Did you mean 'tiny'"),
+            ({"parameters": {"color": "grey"}}, ParameterError, "color must be one of"),
+            ({"parameters": {"trainable": "last"}}, ParameterError, "trainable must be 'all'"),
+            ({"parameters": {"epochs": 0}}, ParameterError, "epochs must be"),
+            ({"parameters": {"loss": "huge"}}, ParameterError, "loss must be"),
+            (
+                {"parameters": {"network": "xception", "image_size": 32}},
+                ParameterError,
+                "xception needs an image_size of at least 71",
+            ),
+        ],
+        ids=["taken", "unwritable", "network", "color", "trainable", "epochs", "loss", "size"],
+    )
+    def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, changes, error, message):
+        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        (tmp_path / "thesis").touch()
+        output = tmp_path if not changes else tmp_path / "m"
+        with pytest.raises(error, match=message):
+            train_run(make_run(tmp_path, output, **changes), lambda line: None)
+
+    def test_parameters_of_every_stage_are_checked_first(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.gender.recipes.RECIPES", {"two": [{}, {"dropout": 2}]})
+        run = make_run(tmp_path, tmp_path / "m", recipe="two")
+        with pytest.raises(ParameterError, match="dropout must be"):
+            train_run(run, lambda line: None)
+
     def test_learns_from_one_of_each_group_of_duplicates(
         self, drawn_utkface, tmp_path, monkeypatch
     ):

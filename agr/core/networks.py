@@ -1,7 +1,6 @@
 """A whole network: trunk by name, starting weights, head."""
 
 import inspect
-import re
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
@@ -13,12 +12,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from agr.core.backbones import BACKBONES, Backbone
+from agr.core.backbones import Backbone, find
+from agr.core.checks import split_trainable
 from agr.core.starts import find_trunk, load_start
 from agr.errors import ParameterError, choice
 
-COLORS = ("rgb", "grayscale")
-TRAINABLE = re.compile(r"all|head|(?P<kind>last|from):(?P<n>\d+)")
 EXPORT_BATCH = 1
 
 
@@ -35,7 +33,7 @@ def native_size(network: str) -> int:
     int
         Pixels.
     """
-    return _backbone(network).native_size
+    return find(network).native_size
 
 
 def build(
@@ -82,13 +80,7 @@ def build(
     keras.Model
         Layers ``logits`` and ``probabilities``, or ``years``.
     """
-    backbone = _backbone(network)
-    if image_size < backbone.smallest:
-        raise ParameterError(
-            f"{network} needs an image_size of at least {backbone.smallest}, got {image_size}."
-        )
-    if color not in COLORS:
-        raise ParameterError(choice("color", color, COLORS))
+    backbone = find(network, image_size)
     inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = inputs if color == "rgb" else _gray(inputs)
     features = _features(backbone, pixels, dropout, options)
@@ -154,12 +146,6 @@ def export_onnx(model: keras.Model, path: Path) -> None:
         model.export(path, format="onnx", verbose=False, input_signature=signature)
 
 
-def _backbone(network: str) -> Backbone:
-    if network not in BACKBONES:
-        raise ParameterError(choice("network", network, BACKBONES))
-    return BACKBONES[network]
-
-
 def _features(
     backbone: Backbone,
     pixels: keras.KerasTensor,
@@ -182,17 +168,12 @@ def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _freeze(model: keras.Model, trainable: str) -> None:
-    match = TRAINABLE.fullmatch(str(trainable))
-    if not match:
-        raise ParameterError(
-            f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
-        )
+    word, n = split_trainable(trainable)
     inner = find_trunk(model)
     trunk = inner.layers if inner else list(takewhile(_in_trunk, model.layers))
-    kind, n = match["kind"], int(match["n"] or 0)
     if n > len(trunk):
         raise ParameterError(f"trainable is {trainable!r}, but the trunk has {len(trunk)} layers.")
-    first = {"all": 0, "head": len(trunk), "last": len(trunk) - n, "from": n}[kind or trainable]
+    first = {"all": 0, "head": len(trunk), "last": len(trunk) - n, "from": n}[word]
     for layer in trunk[:first]:
         layer.trainable = False
 

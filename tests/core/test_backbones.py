@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance
 
 from agr.core import networks, starts
 from agr.core.backbones import BACKBONES
+from agr.core.checks import check_parameters
 from agr.core.engine import OnnxEngine
 from agr.core.training import _generators
 from agr.errors import ParameterError
@@ -126,9 +127,9 @@ class TestColor:
         model = build("face_resnet", weights="auto", color="grayscale")
         assert model.get_layer("stem_conv").kernel.shape == (7, 7, 3, 32)
 
-    def test_unknown(self):
+    def test_unknown(self, new_estimator):
         with pytest.raises(ParameterError, match="Did you mean 'grayscale'"):
-            build("tiny", color="greyscale")
+            check_parameters(new_estimator("gender", color="greyscale"))
 
 
 class TestPreprocessing:
