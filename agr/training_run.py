@@ -264,11 +264,14 @@ def evaluate_run(
     if part != "all":
         faces = getattr(_split(faces, split, data, validation, test, seed), part)
         faces = _old_enough(faces, min_age)
+    faces = _having(faces, task)
+    if not len(faces):
+        where = data if part == "all" else f"the {part} part of {data}"
+        raise LabelError(f"No picture in {where} has the label {task}; there is nothing to score.")
     if page is None:
         return evaluate_faces(estimator, faces), dropped
     from agr.results import write_results
 
-    faces = _having(faces, task)
     return write_results(page, estimator, faces, groups_of(faces), AGE_GROUPS), dropped
 
 

@@ -229,6 +229,20 @@ class TestEvaluate:
         report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
         assert report.n == (parts.test.table["age"] >= 40).sum() < len(parts.test)
 
+    @pytest.mark.parametrize("plots", [False, True], ids=["scores", "plots"])
+    def test_nobody_has_the_label(self, trained, drawn_utkface, tmp_path, plots):
+        if plots:
+            pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+        table = read_any(drawn_utkface).table[["path", "age"]]
+        table.to_csv(tmp_path / "ages.csv", index=False)
+        options = {**SPLIT, "plots": tmp_path / "page" if plots else None}
+        for part, where in {"all": "in", "test": "in the test part of"}.items():
+            message = f"No picture {where} {tmp_path}/ages.csv has the label gender"
+            with pytest.raises(LabelError, match=message):
+                evaluate_run(
+                    "gender", tmp_path / "ages.csv", trained["gender"].folder, part, **options
+                )
+
     def test_pictures_without_the_label_are_left_out(self, trained, drawn_utkface):
         table = read_any(drawn_utkface).table.copy()
         table.loc[:9, "gender"] = None
