@@ -1,8 +1,10 @@
 """A whole network: trunk by name, starting weights, head."""
 
 import inspect
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -140,10 +142,22 @@ def export_onnx(model: keras.Model, path: Path) -> None:
     size = model.input_shape[1:]
     model(np.zeros((EXPORT_BATCH, *size), dtype=np.uint8))  # keras exports only what was called
     signature = [keras.InputSpec(shape=(None, *size), dtype="uint8", name="image")]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _errors_only("tf2onnx"):
         # tf2onnx, which keras calls, still asks numpy for its old names.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         model.export(path, format="onnx", verbose=False, input_signature=signature)
+
+
+@contextmanager
+def _errors_only(name: str) -> Iterator[None]:
+    """Keep a library's warnings back: tf2onnx prints the traceback of each step that it skips."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _features(
