@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from agr.core.backbones import Backbone, find
+from agr.core.backbones import find
 from agr.core.checks import split_trainable
 from agr.core.starts import find_trunk, load_start
 from agr.errors import ParameterError, choice
@@ -82,10 +82,10 @@ def build(
     keras.Model
         Layers ``logits`` and ``probabilities``, or ``years``.
     """
-    backbone = find(network, image_size)
+    find(network, image_size)
     inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = inputs if color == "rgb" else _gray(inputs)
-    features = _features(backbone, pixels, dropout, options)
+    features = _features(network, pixels, dropout, options)
     if n_outputs == 1:
         x = layers.Dense(1, name="logits")(features)
         # So that the network learns small numbers: most ages lie within 40 +- 40 years.
@@ -161,15 +161,20 @@ def _errors_only(name: str) -> Iterator[None]:
 
 
 def _features(
-    backbone: Backbone,
+    network: str,
     pixels: keras.KerasTensor,
     dropout: float,
     options: Mapping[str, Any] | None,
 ) -> keras.KerasTensor:
-    module, name = backbone.home.split(":")
+    module, name = find(network).home.split(":")
     make = getattr(import_module(module), name)
     known = set(inspect.signature(make).parameters) - {"pixels", "dropout"}
     for option in options or {}:
+        if not known:
+            raise ParameterError(
+                f"{network} has no options, so network_options must not hold {option!r}; a recipe "
+                "with options is for its own network."
+            )
         if option not in known:
             raise ParameterError(choice("a name in network_options", option, sorted(known)))
     return make(pixels, dropout=dropout, **(options or {}))

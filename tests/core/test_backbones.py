@@ -100,6 +100,11 @@ class TestOptions:
         ("network", "options", "message"),
         [
             ("conv_cycles", {"cycle": 3}, "one of 'activation', 'cycles', 'dense'; got 'cycle'"),
+            (
+                "tiny",
+                {"cycles": 6},
+                "tiny has no options, so .* must not hold 'cycles'",
+            ),
             ("conv_cycles", {"dropout": 0.5}, "a name in network_options must be one of"),
             ("conv_cycles", {"cycles": 2}, "must be one of 3, 4, 5, 6; got 2"),
             ("conv_cycles", {"activation": "leaky"}, "Did you mean 'leaky_relu'"),
