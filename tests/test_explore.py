@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from agr.cli import app
 from agr.datasets import read_any
-from agr.errors import DatasetError
+from agr.errors import DatasetError, ParameterError
 from agr.explore import explore, write_report
 from agr.page import SHOWN_ROWS, Page
 
@@ -201,9 +201,24 @@ class TestReport:
         assert write_report(folder, tmp_path).read_text() == written[1]
 
     def test_a_stop_leaves_no_old_page(self, tmp_path):
-        (tmp_path / "index.html").write_text("old")
+        old = Page(tmp_path, "old").write()
         Page(tmp_path, "new")
-        assert os.listdir(tmp_path) == []
+        assert "old" not in old.read_text()
+        assert "This report was not finished." in old.read_text()
+        assert "new" in Page(tmp_path, "new").write().read_text()
+
+    @pytest.mark.parametrize("kind", ["pictures", "another page", "file"])
+    def test_what_is_no_report_is_left_alone(self, tmp_path, kind):
+        target = tmp_path / "mine"
+        path = {"pictures": target / "sample.png", "another page": target / "index.html"}.get(
+            kind, target
+        )
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+        with pytest.raises(ParameterError, match="mine exists and holds no report; choose a new"):
+            Page(target, "new")
+        assert path.read_text() == "mine"
+        assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 1
 
     def test_long_tables_are_cut(self, tmp_path):
         page = Page(tmp_path, "long")
