@@ -66,6 +66,11 @@ def choice(name: str, value: object, choices: Iterable[object]) -> str:
         The sentence for an error.
     """
     allowed = list(choices)
-    near = get_close_matches(str(value), [str(c) for c in allowed], n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}.{hint}"
+    said = f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}."
+    return said + nearest(value, allowed)
+
+
+def nearest(value: object, choices: Iterable[object]) -> str:
+    """Ask whether the choice most like ``value`` was meant; empty where none is like it."""
+    near = get_close_matches(str(value), [str(c) for c in choices], n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from agr.datasets import read_any
 from agr.page import Page
 from agr.plots import people, pictures
 from agr.tasks import TASKS
+from agr.training_run import estimator_class
 
 GROUPS = ("gender", "race")
 LABELS = ("age", *GROUPS)
@@ -42,7 +42,8 @@ class Exploration:
     left_out : DataFrame
         Pictures that the reader left out, and by which rule.
     duplicates : DataFrame
-        Pictures that are identical or nearly so; ``group`` is the first one's row in ``faces``.
+        Pictures that are identical or nearly so; ``group`` counts from 1, and those groups whose
+        ages differ most come first.
     """
 
     faces: Faces
@@ -182,18 +183,13 @@ def _write_flaws(page: Page, found: Exploration, root: Path) -> None:
     )
     if not len(found.duplicates):
         return
-    # Where copies disagree most the labels are worth a look, so these come first.
-    spread = copies["age"].transform("max") - copies["age"].transform("min")
-    worst = found.duplicates.assign(spread=spread).sort_values(
-        ["spread", "group"], ascending=[False, True], kind="stable"
-    )
-    worst = worst.drop(columns="spread")
-    table = worst.assign(path=[Path(os.path.relpath(p, root)).as_posix() for p in worst["path"]])
+    places = [Path(os.path.relpath(path, root)).as_posix() for path in found.duplicates["path"]]
+    table = found.duplicates.assign(path=places)
     page.table("duplicates", table, "Copies, those with the most different ages first")
-    shown = worst[: SAMPLE // 2]
-    number = {group: k for k, group in enumerate(shown["group"].unique(), start=1)}
-    captions = [f"group {number[row['group']]}\n{_labels(row)}" for row in _records(shown)]
-    _grid(page, "duplicates", shown, captions, "Copies whose ages differ most")
+    shown = found.duplicates[found.duplicates["group"].map(differing["age"])][: SAMPLE // 2]
+    if len(shown):
+        captions = [f"group {row['group']}\n{_labels(row)}" for row in _records(shown)]
+        _grid(page, "duplicates", shown, captions, "Copies whose ages differ most")
 
 
 def _grid(page: Page, name: str, rows: pd.DataFrame, captions: list[str], title: str) -> None:
@@ -231,7 +227,7 @@ def _years(aged: pd.DataFrame) -> pd.DataFrame:
 def _weights(faces: Faces, task: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     """Give the labels of a task, ages as the decade they lie in, and the weight of each picture."""
     y = faces.labelled(task)[1]
-    weights = import_module(f"agr.{task}.balance").sample_weight(y)
+    weights = estimator_class(task)(balance="weights")._plan(y, seed=0).weights
     return (y // DECADE * DECADE).astype(int) if task == "age" else y, weights
 
 
@@ -250,4 +246,9 @@ def _balancing(faces: Faces, task: str) -> list[tuple[Any, ...]]:
 def _duplicates(faces: Faces) -> pd.DataFrame:
     rows = faces.table[["path", *LABELS]].assign(group=faces.duplicate_groups())
     rows = rows[rows["group"].duplicated(keep=False)]
-    return rows.sort_values("group", kind="stable")[["group", "path", *LABELS]]
+    # Where copies disagree most the labels are worth a look, so these come first.
+    ages = rows.groupby("group")["age"]
+    rows = rows.assign(spread=ages.transform("max") - ages.transform("min"))
+    rows = rows.sort_values(["spread", "group"], ascending=[False, True], kind="stable")
+    rows["group"] = pd.factorize(rows["group"])[0] + 1
+    return rows[["group", "path", *LABELS]]

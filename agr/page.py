@@ -9,11 +9,17 @@ from typing import Any
 
 import pandas as pd
 
+from agr.errors import ParameterError
 from agr.plots.canvas import SIZE, new_figure
 
 NAME = "index.html"
 SHOWN_ROWS = 30
 DPI = 150
+# How a report is told from other pages, which must not be overwritten.
+HEAD = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="generator" content="agr">'
+)
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -36,20 +42,26 @@ class Page:
     Parameters
     ----------
     folder : Path
-        Made if it is not there. Files of an earlier report of the same kind are replaced.
+        Made if it is not there. Files of an earlier report are replaced; other files are refused.
     title : str
         Heading.
 
     Raises
     ------
-    MissingExtraError
-        matplotlib is not installed; found here, before any long work.
+    MissingExtraError, ParameterError
+        matplotlib is not installed, or the folder holds other files; found here, before any long
+        work.
     """
 
     def __init__(self, folder: Path, title: str) -> None:
         new_figure()
+        if not _free(folder):
+            raise ParameterError(
+                f"{folder} exists and holds no report; choose a new folder, nothing was changed."
+            )
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / NAME).unlink(missing_ok=True)  # there is a page only where the rest is complete
+        # Says what the files beside it are, until the rest is complete and the page replaces it.
+        (folder / NAME).write_text(f"{HEAD}<title>unfinished</title>This report was not finished.")
         self._folder = folder
         self._title = title
         self._sections: list[tuple[str, list[str], list[str]]] = []
@@ -130,11 +142,18 @@ class Page:
             for k, (heading, text, plots) in enumerate(self._sections)
         ]
         page = (
-            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            '<meta name="viewport" content="width=device-width">'
+            f'{HEAD}<meta name="viewport" content="width=device-width">'
             f"<title>{escape(self._title)}</title><style>{STYLE}</style></head><body>"
             f"<h1>{escape(self._title)}</h1><nav>{links}</nav>{''.join(parts)}</body></html>\n"
         )
         path = self._folder / NAME
         path.write_text(page, encoding="utf-8", errors="backslashreplace")
         return path
+
+
+def _free(folder: Path) -> bool:
+    """Tell whether a folder is new, empty, or holds an earlier report."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return True
+    page = folder / NAME
+    return page.is_file() and page.read_bytes().startswith(HEAD.encode())

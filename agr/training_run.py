@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from agr.core.artifact import check_output
 from agr.core.balance import joint_weight
+from agr.core.checks import check_parameters
 from agr.core.data import Faces, Split
 from agr.core.groups import Report
 from agr.core.recipes import AVERAGE
@@ -71,8 +73,10 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     Report
         Scores on the test part.
     """
+    check_output(run.output)
     plan = _plan(run)
     stages = plan.stages
+    check_estimators(stages)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
@@ -107,6 +111,13 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             average_stages(estimator, earlier, *parts.validation.labelled(run.task))
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     return score_and_save(estimator, run, parts, len(y), say)
+
+
+def check_estimators(estimators: list[Any]) -> None:
+    """Refuse wrong parameters as `fit` does, but before every picture was read."""
+    for estimator in estimators:
+        check_parameters(estimator)
+        estimator._check_parameters()
 
 
 def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
@@ -253,11 +264,14 @@ def evaluate_run(
     if part != "all":
         faces = getattr(_split(faces, split, data, validation, test, seed), part)
         faces = _old_enough(faces, min_age)
+    faces = _having(faces, task)
+    if not len(faces):
+        where = data if part == "all" else f"the {part} part of {data}"
+        raise LabelError(f"No picture in {where} has the label {task}; there is nothing to score.")
     if page is None:
         return evaluate_faces(estimator, faces), dropped
     from agr.results import write_results
 
-    faces = _having(faces, task)
     return write_results(page, estimator, faces, groups_of(faces), AGE_GROUPS), dropped
 
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agr.core.artifact import check_output
 from agr.core.groups import Report
 from agr.core.space import names_of, own_space
 from agr.errors import MissingExtraError, ParameterError
-from agr.training_run import Work, estimator_class, read_parts, score_and_save
+from agr.training_run import Work, check_estimators, estimator_class, read_parts, score_and_save
 
 PLOT = "trials.png"
 
@@ -40,7 +41,12 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
     Report or None
         Scores on the test part; None from a worker, whose chief does the rest.
     """
+    from agr.core.tuning.workers import role
+
+    if role() != "worker":  # whose chief saves the model
+        check_output(run.output)
     estimator = estimator_class(run.task)(**run.parameters, random_state=run.seed)
+    check_estimators([estimator])
     searched = _searched(run, estimator)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)

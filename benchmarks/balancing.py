@@ -36,9 +36,7 @@ LABEL_BALANCES = (
 )
 # What differs from the default, by task.
 WAYS: dict[str, list[dict[str, Any]]] = {
-    "gender": [
-        {"balance": b} for b in (None, "joint", "weights", "batches", "smote", {"male": 0.5})
-    ],
+    "gender": [{"balance": b} for b in (*LABEL_BALANCES, {"male": 0.5})],
     "race": [{"balance": b} for b in (*LABEL_BALANCES, {"white": 0.5})],
     "age": [
         *({"balance": b} for b in (None, "joint", "weights", "smoothed_weights")),

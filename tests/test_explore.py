@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from agr.cli import app
 from agr.datasets import read_any
-from agr.errors import DatasetError
+from agr.errors import DatasetError, ParameterError
 from agr.explore import explore, write_report
 from agr.page import SHOWN_ROWS, Page
 
@@ -85,7 +85,15 @@ class TestNumbers:
             "10 to 19": 10, "20 to 29": 10, "30 to 39": 4, "50 to 59": 1,
         }  # fmt: skip
         assert age["share_after_weights"].sum() == pytest.approx(1)
-        assert age.loc["50 to 59", "share_after_weights"] > 1 / 25
+        # Every year of age has one picture, so there is nothing to balance.
+        assert age["share_after_weights"].tolist() == pytest.approx(age["share"].tolist())
+
+    def test_balancing_lets_every_year_count_the_same(self, folder, tmp_path):
+        table = read_any(folder).table[["path"]].assign(age=[20] * 20 + [21] * 4 + [50])
+        table.to_csv(tmp_path / "t.csv")
+        age = explore(tmp_path / "t.csv").balancing.set_index("label")
+        assert age["share"].to_dict() == {"20 to 29": 24 / 25, "50 to 59": 1 / 25}
+        assert age["share_after_weights"].tolist() == pytest.approx([2 / 3, 1 / 3])
 
     def test_left_out(self, found):
         assert set(found.left_out.itertuples(index=False, name=None)) == {
@@ -97,7 +105,37 @@ class TestNumbers:
         assert {os.path.basename(path) for path in found.duplicates["path"]} == {
             "10_0_0_2017000.png", "50_0_1_2017900.png",
         }  # fmt: skip
-        assert found.duplicates["group"].nunique() == 1
+        assert found.duplicates["group"].tolist() == [1, 1]
+
+    def test_copies_are_numbered_alike_in_table_and_plot(self, faces_drawn, tmp_path, monkeypatch):
+        """Four pairs, 0, 3, 40 and 0 years apart."""
+        data, years = tmp_path / "data", [(20, 20), (30, 33), (40, 80), (50, 50)]
+        data.mkdir()
+        for i, pixels in enumerate(faces_drawn(len(years), seed=5)[0]):
+            for age, name in zip(years[i], "ab", strict=True):
+                Image.fromarray(pixels).save(data / f"{age}_0_0_2017{i}{name}.png")
+        grids = {}
+        monkeypatch.setattr(
+            "agr.explore._grid",
+            lambda page, name, rows, captions, title: grids.update({name: captions}),
+        )
+        write_report(data, tmp_path / "report")
+        rows = pd.read_csv(tmp_path / "report" / "duplicates.csv")
+        assert rows["group"].tolist() == [1, 1, 2, 2, 3, 3, 4, 4]
+        assert rows["age"].tolist() == [40, 80, 30, 33, 20, 20, 50, 50]
+        assert [caption.split(",")[0] for caption in grids["duplicates"]] == [
+            "group 1\n40", "group 1\n80", "group 2\n30", "group 2\n33",
+        ]  # fmt: skip
+
+    def test_copies_that_agree_have_no_plot(self, faces_drawn, tmp_path):
+        (tmp_path / "data").mkdir()
+        (pixels,), _ = faces_drawn(1)
+        for name in "ab":
+            Image.fromarray(pixels).save(tmp_path / "data" / f"20_0_0_2017{name}.png")
+        page = write_report(tmp_path / "data", tmp_path / "report").read_text()
+        assert "2 pictures are identical or nearly so, in 1 groups" in page
+        assert "ages differ most" not in page
+        assert not (tmp_path / "report" / "duplicates.png").exists()
 
     def test_labels_that_are_missing(self, folder, tmp_path):
         faces = read_any(folder).table[["path", "gender"]]
@@ -163,9 +201,24 @@ class TestReport:
         assert write_report(folder, tmp_path).read_text() == written[1]
 
     def test_a_stop_leaves_no_old_page(self, tmp_path):
-        (tmp_path / "index.html").write_text("old")
+        old = Page(tmp_path, "old").write()
         Page(tmp_path, "new")
-        assert os.listdir(tmp_path) == []
+        assert "old" not in old.read_text()
+        assert "This report was not finished." in old.read_text()
+        assert "new" in Page(tmp_path, "new").write().read_text()
+
+    @pytest.mark.parametrize("kind", ["pictures", "another page", "file"])
+    def test_what_is_no_report_is_left_alone(self, tmp_path, kind):
+        target = tmp_path / "mine"
+        path = {"pictures": target / "sample.png", "another page": target / "index.html"}.get(
+            kind, target
+        )
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+        with pytest.raises(ParameterError, match="mine exists and holds no report; choose a new"):
+            Page(target, "new")
+        assert path.read_text() == "mine"
+        assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 1
 
     def test_long_tables_are_cut(self, tmp_path):
         page = Page(tmp_path, "long")

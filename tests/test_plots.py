@@ -10,7 +10,7 @@ from PIL import Image
 from agr import plots
 from agr.annotate import annotate
 from agr.core.metrics import summary
-from agr.errors import MissingExtraError
+from agr.errors import LabelError, MissingExtraError
 from agr.plots import canvas, pictures, results
 from agr.predictor import Face
 
@@ -104,6 +104,21 @@ class TestEveryPlot:
         assert said.strip()
         if "age" in name and name != "balance":
             assert "(years)" in said
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            *("age_boxes", "age_density", "age_histogram", "classification_report", "confusion"),
+            *("error_histogram", "label_counts", "learning_curve", "predicted_ages"),
+        ],
+    )
+    def test_nothing_to_draw(self, name, closing):
+        import matplotlib.pyplot as plt
+
+        nothing = [value if value is LABELS else value[:0] for value in CALLS[name]]
+        with pytest.raises(LabelError, match="nothing to draw: at least one"):
+            getattr(plots, name)(*nothing)
+        assert plt.get_fignums() == []
 
     @pytest.mark.parametrize("call", [canvas.new_figure, plots.age_histogram], ids=["page", "call"])
     def test_without_matplotlib(self, call, monkeypatch):

@@ -101,6 +101,38 @@ class TestTrain:
             train_run(make_run(drawn_utkface, tmp_path / "m", **changes), lambda line: None)
         assert not (tmp_path / "m").exists()
 
+    @pytest.mark.parametrize(
+        ("changes", "error", "message"),
+        [
+            ({}, ArtifactError, "holds no saved model"),
+            ({"output": Path("/proc/x")}, ArtifactError, "No model can be saved in /proc/x"),
+            ({"parameters": {"network": "tinny"}}, ParameterError, "Did you mean 'tiny'"),
+            ({"parameters": {"color": "grey"}}, ParameterError, "color must be one of"),
+            ({"parameters": {"trainable": "last"}}, ParameterError, "trainable must be 'all'"),
+            ({"parameters": {"epochs": 0}}, ParameterError, "epochs must be"),
+            ({"parameters": {"loss": "huge"}}, ParameterError, "loss must be"),
+            (
+                {"parameters": {"network": "xception", "image_size": 32}},
+                ParameterError,
+                "xception needs an image_size of at least 71",
+            ),
+        ],
+        ids=["taken", "unwritable", "network", "color", "trainable", "epochs", "loss", "size"],
+    )
+    def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, changes, error, message):
+        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        (tmp_path / "thesis").touch()
+        output = tmp_path if not changes else tmp_path / "m"
+        with pytest.raises(error, match=message):
+            train_run(make_run(tmp_path, output, **changes), lambda line: None)
+
+    def test_parameters_of_every_stage_are_checked_first(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.gender.recipes.RECIPES", {"two": [{}, {"dropout": 2}]})
+        run = make_run(tmp_path, tmp_path / "m", recipe="two")
+        with pytest.raises(ParameterError, match="dropout must be"):
+            train_run(run, lambda line: None)
+
     def test_learns_from_one_of_each_group_of_duplicates(
         self, drawn_utkface, tmp_path, monkeypatch
     ):
@@ -196,6 +228,20 @@ class TestEvaluate:
         options = {**SPLIT, "split": tmp_path / "split.csv", "min_age": 40}
         report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
         assert report.n == (parts.test.table["age"] >= 40).sum() < len(parts.test)
+
+    @pytest.mark.parametrize("plots", [False, True], ids=["scores", "plots"])
+    def test_nobody_has_the_label(self, trained, drawn_utkface, tmp_path, plots):
+        if plots:
+            pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+        table = read_any(drawn_utkface).table[["path", "age"]]
+        table.to_csv(tmp_path / "ages.csv", index=False)
+        options = {**SPLIT, "plots": tmp_path / "page" if plots else None}
+        for part, where in {"all": "in", "test": "in the test part of"}.items():
+            message = f"No picture {where} {tmp_path}/ages.csv has the label gender"
+            with pytest.raises(LabelError, match=message):
+                evaluate_run(
+                    "gender", tmp_path / "ages.csv", trained["gender"].folder, part, **options
+                )
 
     def test_pictures_without_the_label_are_left_out(self, trained, drawn_utkface):
         table = read_any(drawn_utkface).table.copy()

@@ -145,6 +145,29 @@ class TestTune:
         assert message in " ".join(found.stderr.replace("│", " ").split())
         assert not (tmp_path / "model").exists()
 
+    @pytest.mark.parametrize(
+        ("output", "options", "message"),
+        [
+            ("taken", [], "taken exists and holds no saved model"),
+            ("/proc/x", [], "No model can be saved in /proc/x"),
+            ("m", ["--network", "tinny"], "Did you mean 'tiny'"),
+        ],
+        ids=["taken", "unwritable", "network"],
+    )
+    def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, output, options, message):
+        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        (tmp_path / "taken").touch()
+        found = run(tmp_path, tmp_path / output, *options)
+        assert found.exit_code == 2
+        assert message in found.stderr
+
+    def test_a_worker_needs_no_output(self, tmp_path, monkeypatch):
+        """Its chief saves the model, perhaps on a disk that this machine has not."""
+        for name in (workers.NAME, workers.HOST, workers.PORT):
+            monkeypatch.setenv(name, "1")
+        found = run(tmp_path / "gone", "/proc/x")
+        assert "gone is not there" in found.stderr
+
 
 class TestSeveralMachines:
     """KerasTuner's environment variables, as docs/tuning.md sets them."""

@@ -37,7 +37,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     Parameters
     ----------
     head : {"bins", "regression"}, default="bins"
-        The network gives a distribution over bins of age, whose mean is the answer, or a number.
+        The network gives a distribution over bins of age, whose median is the answer (with bins
+        wider than a year its mean), or a number.
     bins : {"years", "decade", "balanced", "life_stages", "ad_groups"} or sequence of numbers
         Bins of ``head="bins"``, default="years": single years; decades; ten bins of equal counts;
         child, teen (13), young adult (20), adult (30), middle age (45), senior (60); advertisers'

@@ -12,4 +12,3 @@ NAMED_BINS: dict[str, tuple[int, ...]] = {
     "ad_groups": (7, 13, 18, 25, 35, 45, 55, 65),
 }
 BALANCED_BINS = 10
-LIFE_STAGES = ("child", "teen", "young adult", "adult", "middle age", "senior")

@@ -22,6 +22,37 @@ MANIFEST, KERAS, ONNX, CARD = "agr.json", "model.keras", "model.onnx", "README.m
 Manifest = dict[str, Any]
 
 
+def check_output(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that no model can be saved in, best before the long work.
+
+    Parameters
+    ----------
+    folder : path
+        Where the model will lie: new, empty, or a saved model to be replaced.
+
+    Raises
+    ------
+    ArtifactError
+        It holds something else, or cannot be written.
+    """
+    target = Path(folder)
+    above = next(path for path in target.absolute().parents if os.path.exists(path))
+    try:
+        free = not os.path.lexists(target) or (target / MANIFEST).exists()
+        if not free and (not target.is_dir() or any(target.iterdir())):
+            raise ArtifactError(
+                f"{target} exists and holds no saved model; choose a new folder, nothing was "
+                "changed."
+            )
+        # Permissions do not tell whether a file system can be written, so it is tried.
+        with tempfile.TemporaryDirectory(dir=above):
+            pass
+    except OSError as error:
+        raise ArtifactError(
+            f"No model can be saved in {target} ({error.strerror}); choose another folder."
+        ) from error
+
+
 @contextmanager
 def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
     """Offer an empty folder to fill, and rename it into place when all went well.
@@ -36,15 +67,8 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
     Path
         Folder to write the files to.
     """
+    check_output(folder)
     target = Path(folder)
-    if (
-        target.exists()
-        and not (target / MANIFEST).exists()
-        and (not target.is_dir() or any(target.iterdir()))
-    ):
-        raise ArtifactError(
-            f"{target} exists and holds no saved model; choose a new folder, nothing was changed."
-        )
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:

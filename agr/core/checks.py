@@ -3,6 +3,7 @@
 import math
 import numbers
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.core.augment import Augmentation, make_augmentation
-from agr.errors import ParameterError
+from agr.core.backbones import find
+from agr.errors import ParameterError, choice
 
+COLORS = ("rgb", "grayscale")
+TRAINABLE = re.compile(r"all|head|(last|from):\d+")
 Rule = tuple[str, type, Callable[[Any], bool], str]
 
 RULES: tuple[Rule, ...] = (
@@ -48,6 +52,38 @@ def check_parameters(estimator: Any) -> None:
         value = getattr(estimator, name)
         if not isinstance(value, kind) or not good(value):
             raise ParameterError(f"{name} must be {expected}, got {value!r}.")
+    find(estimator.network, estimator.image_size)
+    split_trainable(estimator.trainable)
+    if estimator.color not in COLORS:
+        raise ParameterError(choice("color", estimator.color, COLORS))
+
+
+def split_trainable(trainable: str) -> tuple[str, int]:
+    """Cut what learns into a word and a number of layers.
+
+    Parameters
+    ----------
+    trainable : str
+        ``"all"``, ``"head"``, ``"last:N"`` or ``"from:N"``.
+
+    Returns
+    -------
+    word : {"all", "head", "last", "from"}
+        What it begins with.
+    n : int
+        N, and 0 without one.
+
+    Raises
+    ------
+    ParameterError
+        It is none of these.
+    """
+    if not TRAINABLE.fullmatch(str(trainable)):
+        raise ParameterError(
+            f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
+        )
+    word, _, n = trainable.partition(":")
+    return word, int(n or 0)
 
 
 def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:

@@ -1,9 +1,10 @@
 """A whole network: trunk by name, starting weights, head."""
 
 import inspect
-import re
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -13,12 +14,11 @@ import keras
 import numpy as np
 from keras import layers
 
-from agr.core.backbones import BACKBONES, Backbone
+from agr.core.backbones import find
+from agr.core.checks import split_trainable
 from agr.core.starts import find_trunk, load_start
 from agr.errors import ParameterError, choice
 
-COLORS = ("rgb", "grayscale")
-TRAINABLE = re.compile(r"all|head|(?P<kind>last|from):(?P<n>\d+)")
 EXPORT_BATCH = 1
 
 
@@ -35,7 +35,7 @@ def native_size(network: str) -> int:
     int
         Pixels.
     """
-    return _backbone(network).native_size
+    return find(network).native_size
 
 
 def build(
@@ -82,16 +82,10 @@ def build(
     keras.Model
         Layers ``logits`` and ``probabilities``, or ``years``.
     """
-    backbone = _backbone(network)
-    if image_size < backbone.smallest:
-        raise ParameterError(
-            f"{network} needs an image_size of at least {backbone.smallest}, got {image_size}."
-        )
-    if color not in COLORS:
-        raise ParameterError(choice("color", color, COLORS))
+    find(network, image_size)
     inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = inputs if color == "rgb" else _gray(inputs)
-    features = _features(backbone, pixels, dropout, options)
+    features = _features(network, pixels, dropout, options)
     if n_outputs == 1:
         x = layers.Dense(1, name="logits")(features)
         # So that the network learns small numbers: most ages lie within 40 +- 40 years.
@@ -148,28 +142,39 @@ def export_onnx(model: keras.Model, path: Path) -> None:
     size = model.input_shape[1:]
     model(np.zeros((EXPORT_BATCH, *size), dtype=np.uint8))  # keras exports only what was called
     signature = [keras.InputSpec(shape=(None, *size), dtype="uint8", name="image")]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _errors_only("tf2onnx"):
         # tf2onnx, which keras calls, still asks numpy for its old names.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         model.export(path, format="onnx", verbose=False, input_signature=signature)
 
 
-def _backbone(network: str) -> Backbone:
-    if network not in BACKBONES:
-        raise ParameterError(choice("network", network, BACKBONES))
-    return BACKBONES[network]
+@contextmanager
+def _errors_only(name: str) -> Iterator[None]:
+    """Keep a library's warnings back: tf2onnx prints the traceback of each step that it skips."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _features(
-    backbone: Backbone,
+    network: str,
     pixels: keras.KerasTensor,
     dropout: float,
     options: Mapping[str, Any] | None,
 ) -> keras.KerasTensor:
-    module, name = backbone.home.split(":")
+    module, name = find(network).home.split(":")
     make = getattr(import_module(module), name)
     known = set(inspect.signature(make).parameters) - {"pixels", "dropout"}
     for option in options or {}:
+        if not known:
+            raise ParameterError(
+                f"{network} has no options, so network_options must not hold {option!r}; a recipe "
+                "with options is for its own network."
+            )
         if option not in known:
             raise ParameterError(choice("a name in network_options", option, sorted(known)))
     return make(pixels, dropout=dropout, **(options or {}))
@@ -191,17 +196,12 @@ def freeze(model: keras.Model, trainable: str) -> None:
     trainable : str
         As `build` takes it.
     """
-    match = TRAINABLE.fullmatch(str(trainable))
-    if not match:
-        raise ParameterError(
-            f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
-        )
+    word, n = split_trainable(trainable)
     inner = find_trunk(model)
     trunk = inner.layers if inner else list(takewhile(_in_trunk, model.layers))
-    kind, n = match["kind"], int(match["n"] or 0)
     if n > len(trunk):
         raise ParameterError(f"trainable is {trainable!r}, but the trunk has {len(trunk)} layers.")
-    first = {"all": 0, "head": len(trunk), "last": len(trunk) - n, "from": n}[kind or trainable]
+    first = {"all": 0, "head": len(trunk), "last": len(trunk) - n, "from": n}[word]
     for place, layer in enumerate(trunk):
         layer.trainable = place >= first
 

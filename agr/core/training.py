@@ -147,7 +147,7 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         if bad:
             raise ParameterError(
                 f"The loss became {bad[0]} in epoch {epoch + 1}; lower learning_rate "
-                f"(now {logs['learning_rate']:.2g})."
+                f"(now {self._recipe.learning_rate:.2g})."
             )
         self.history.append(logs)
         if self._best == epoch:

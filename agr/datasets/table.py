@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from agr.core.data import Faces, OnBad, ReadReport, make_faces, scan
-from agr.errors import DatasetError, MissingExtraError, ParameterError, choice
+from agr.errors import DatasetError, MissingExtraError, ParameterError, choice, nearest
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
 
@@ -269,18 +269,19 @@ def _label_columns(
             # A column "Age" must not be overlooked because "age" was expected.
             alike = [c for c in came if str(c).lower() == column.lower()]
             if label == "path" or column != label or alike:
-                raise DatasetError(
-                    f"{choice(f'the column {label}', column, came)} "
-                    f'Pass {label}="..." with the name of the column.'
-                )
+                raise _lacking(f"column {column!r}", came, nearest(column, came))
     del found["path"]
     if not found:
-        raise DatasetError(
-            f"Expected at least one column of labels ({', '.join(labels)}), the table has "
-            f'{", ".join(map(repr, came))}. Pass age="...", gender="..." or race="..." with '
-            "the name of the column."
-        )
+        raise _lacking("column of labels", came)
     return found
+
+
+def _lacking(what: str, came: list[Any], hint: str = "") -> DatasetError:
+    return DatasetError(
+        f"The table has no {what}; its columns are {', '.join(map(repr, came))}.{hint} Needed are "
+        "'path' and at least one of 'age', 'gender' and 'race'. Rename yours, or in Python pass "
+        'their names: agr.datasets.table.read(..., path="...", age="...").'
+    )
 
 
 def _ages(words: Words, sieve: Sieve) -> npt.NDArray[np.float64]:

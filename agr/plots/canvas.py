@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from agr.errors import MissingExtraError
+from agr.errors import LabelError, MissingExtraError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +53,14 @@ def axes(ax: "Axes | None", size: tuple[float, float] = SIZE) -> "Axes":
     except ImportError:
         raise _missing() from None
     return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def some(values: Any, dtype: Any = None) -> npt.NDArray[Any]:
+    """Give values as an array, and refuse to draw none."""
+    array = np.asarray(values, dtype=dtype)
+    if not len(array):
+        raise LabelError("There is nothing to draw: at least one value is needed, got none.")
+    return array
 
 
 def finish(ax: "Axes", title: str, x: str, y: str, *, grid: str = "y") -> "Axes":

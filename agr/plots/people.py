@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agr.plots.canvas import ALERT, COLOURS, DASHES, INK, axes, finish, legend_above, thousands
+from agr.plots.canvas import (
+    ALERT,
+    COLOURS,
+    DASHES,
+    INK,
+    axes,
+    finish,
+    legend_above,
+    some,
+    thousands,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +42,8 @@ def label_counts(
     Axes
         What was drawn on.
     """
+    names, row = np.unique(some(labels, str), return_inverse=True)
     ax = axes(ax)
-    names, row = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
     kinds, column = np.unique(np.asarray(parts, dtype=str), return_inverse=True)
     height = 0.8 / len(kinds)
     for k, kind in enumerate(kinds):
@@ -64,8 +74,8 @@ def age_histogram(ages: npt.ArrayLike, *, ax: "Axes | None" = None) -> "Axes":
     Axes
         What was drawn on.
     """
+    years = some(ages, float)
     ax = axes(ax)
-    years = np.asarray(ages, dtype=float)
     median = float(np.median(years))
     # A bar a year: coarser ones would hide that people round ages to fives and tens.
     ax.hist(years, bins=np.arange(-0.5, years.max() + 1.5).tolist(), color=COLOURS[0])
@@ -92,8 +102,8 @@ def age_density(ages: npt.ArrayLike, groups: npt.ArrayLike, *, ax: "Axes | None"
     Axes
         What was drawn on. Ages are smoothed with a normal kernel of two years.
     """
+    years = some(ages, float)
     ax = axes(ax)
-    years = np.asarray(ages, dtype=float)
     x = np.linspace(0, years.max() + 3 * SMOOTHING_YEARS, 500)
     for k, (group, members) in enumerate(_by_group(years, groups)):
         ax.plot(
@@ -126,8 +136,8 @@ def age_boxes(ages: npt.ArrayLike, groups: npt.ArrayLike, *, ax: "Axes | None" =
     Axes
         What was drawn on: median, quartiles, whiskers to 1.5 times the box, and points beyond.
     """
+    found = _by_group(some(ages, float), groups)
     ax = axes(ax)
-    found = _by_group(np.asarray(ages, dtype=float), groups)
     drawn = ax.boxplot(
         [members for _, members in found],
         tick_labels=[f"{group}\nn = {len(members):,}" for group, members in found],

@@ -17,6 +17,7 @@ from agr.plots.canvas import (
     finish,
     heat_table,
     set_title,
+    some,
     thousands,
 )
 
@@ -48,8 +49,8 @@ def learning_curve(
     """
     from matplotlib.ticker import MaxNLocator
 
+    epochs = np.arange(1, len(some(history)) + 1)
     ax = axes(ax)
-    epochs = np.arange(1, len(history) + 1)
     for k, (key, name) in enumerate({metric: "training", f"val_{metric}": "validation"}.items()):
         values = [epoch.get(key, np.nan) for epoch in history]
         ax.plot(epochs, values, color=COLOURS[k], linestyle=DASHES[k], marker="os"[k], label=name)
@@ -77,8 +78,8 @@ def predicted_ages(
     Axes
         What was drawn on; the darker, the more pictures.
     """
+    truth, said = some(y_true, float), some(y_pred, float)
     ax = axes(ax, SQUARE)
-    truth, said = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
     end = max(truth.max(), said.max()) + 3
     # Points would hide each other; cells that are counted do not.
     cells = ax.hexbin(
@@ -113,8 +114,8 @@ def error_histogram(
     Axes
         What was drawn on.
     """
+    errors = some(y_pred, float) - some(y_true, float)
     ax = axes(ax)
-    errors = np.asarray(y_pred, dtype=float) - np.asarray(y_true, dtype=float)
     edges = np.arange(np.floor(errors.min()), np.floor(errors.max()) + 2).tolist()
     ax.hist(errors, bins=edges, color=COLOURS[0])
     ax.axvline(0, color=ALERT, linestyle="--")
@@ -217,8 +218,8 @@ def confusion(
     Axes
         What was drawn on; colours are shares of the row.
     """
+    counts = sk.confusion_matrix(some(y_true), some(y_pred), labels=list(labels))
     ax = axes(ax, SQUARE)
-    counts = sk.confusion_matrix(y_true, y_pred, labels=list(labels))
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = [
         [f"{share:.0%}\n{count:,}" for share, count in zip(*line, strict=True)]
@@ -250,8 +251,8 @@ def classification_report(
     Axes
         What was drawn on.
     """
-    ax = axes(ax, SQUARE)
     rows = report_rows(y_true, y_pred, labels)
+    ax = axes(ax, SQUARE)
     names = ["precision", "recall", "f1-score"]
     values = np.array([[row[name] for name in names] for row in rows.values()])
     texts = [[f"{value:.3f}" for value in line] for line in values]
@@ -280,7 +281,7 @@ def report_rows(
         of ``weighted avg``.
     """
     report = sk.classification_report(
-        y_true, y_pred, labels=list(labels), output_dict=True, zero_division=0
+        some(y_true), some(y_pred), labels=list(labels), output_dict=True, zero_division=0
     )
     return {name: report[name] for name in (*labels, "macro avg", "weighted avg")}
 

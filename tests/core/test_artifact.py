@@ -172,6 +172,18 @@ class TestWrite:
         assert (target / "chapter" if kind == "folder" else target).read_text() == "words"
         assert os.listdir(tmp_path) == ["thesis"]
 
+    @pytest.mark.parametrize("place", ["/proc/x", "/proc/x/y", "words/m"])
+    def test_what_cannot_be_written_is_refused(self, tmp_path, monkeypatch, place):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "words").touch()
+        with pytest.raises(ArtifactError, match=rf"saved in {place} \(.+\); choose another"):
+            artifact.check_output(place)
+
+    def test_what_can_be_written_is_left_as_it_is(self, tmp_path):
+        for place in ("a/b/m", "m"):
+            artifact.check_output(tmp_path / place)
+        assert os.listdir(tmp_path) == []
+
     def test_estimator_refuses_it_too(self, trained, tmp_path):
         (tmp_path / "words").touch()
         with pytest.raises(ArtifactError, match="holds no saved model"):

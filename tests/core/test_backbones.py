@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance
 
 from agr.core import networks, starts
 from agr.core.backbones import BACKBONES
+from agr.core.checks import check_parameters
 from agr.core.engine import OnnxEngine
 from agr.core.training import _generators
 from agr.errors import ParameterError
@@ -102,6 +103,11 @@ class TestOptions:
         ("network", "options", "message"),
         [
             ("conv_cycles", {"cycle": 3}, "one of 'activation', 'cycles', 'dense'; got 'cycle'"),
+            (
+                "tiny",
+                {"cycles": 6},
+                "tiny has no options, so .* must not hold 'cycles'",
+            ),
             ("conv_cycles", {"dropout": 0.5}, "a name in network_options must be one of"),
             ("conv_cycles", {"cycles": 2}, "must be one of 3, 4, 5, 6; got 2"),
             ("conv_cycles", {"activation": "leaky"}, "Did you mean 'leaky_relu'"),
@@ -129,9 +135,9 @@ class TestColor:
         model = build("face_resnet", weights="auto", color="grayscale")
         assert model.get_layer("stem_conv").kernel.shape == (7, 7, 3, 32)
 
-    def test_unknown(self):
+    def test_unknown(self, new_estimator):
         with pytest.raises(ParameterError, match="Did you mean 'grayscale'"):
-            build("tiny", color="greyscale")
+            check_parameters(new_estimator("gender", color="greyscale"))
 
 
 class TestPreprocessing:

@@ -1,3 +1,4 @@
+import logging
 import warnings
 
 import numpy as np
@@ -155,6 +156,17 @@ class TestExport:
         before = list(warnings.filters)
         networks.export_onnx(build(), tmp_path / "m.onnx")
         assert warnings.filters == before
+
+    def test_steps_that_tf2onnx_skips_are_not_shown(self, tmp_path, caplog):
+        """Of this network it cannot move the transpositions; the model is right without."""
+        model = networks.build(
+            "mobilenet_v3_small", 32, weights=None, dropout=0.0, n_outputs=2, task="gender"
+        )
+        logger = logging.getLogger("tf2onnx")
+        before = logger.level
+        networks.export_onnx(model, tmp_path / "m.onnx")
+        assert caplog.records == []
+        assert logger.level == before
 
 
 class TestSavedModelAsStart:

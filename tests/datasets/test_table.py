@@ -113,22 +113,24 @@ class TestColumns:
 
     def test_no_path_column(self):
         with pytest.raises(
-            DatasetError, match=r"column path must.*got 'path'. Did you mean 'paths'.*Pass path="
+            DatasetError,
+            match=r"no column 'path'; its columns are 'paths', 'age'. Did you mean 'paths'.* "
+            "Needed are 'path' and at least one of 'age', 'gender' and 'race'.* in Python .*path=",
         ):
             read({"paths": ["a"], "age": [5]})
 
     def test_chosen_column_is_lacking(self):
-        with pytest.raises(DatasetError, match="column gender .*Did you mean 'sex '.*Pass gender="):
+        with pytest.raises(DatasetError, match="no column 'sex'; .* Did you mean 'sex '"):
             read({"path": ["a"], "age": [5], "sex ": ["male"]}, gender="sex")
 
     @pytest.mark.parametrize("name", ["Age", "AGE"])
     def test_default_column_in_other_case_is_not_overlooked(self, name):
-        with pytest.raises(DatasetError, match=f"column age must be one of .*{name}.*Pass age="):
+        with pytest.raises(DatasetError, match=f"no column 'age'; its columns are .*{name}"):
             read({"path": ["a"], "gender": ["male"], name: [5]})
         assert read({"path": ["a"], name: [5]}, age=name).table["age"].tolist() == [5]
 
     def test_no_label_column(self):
-        with pytest.raises(DatasetError, match="at least one column of labels .*has 'path', 'x'"):
+        with pytest.raises(DatasetError, match="no column of labels; its columns are 'path', 'x'"):
             read({"path": ["a"], "x": [1]})
 
     def test_column_twice(self):

@@ -6,6 +6,8 @@ A network's function takes RGB pixels from 0 to 255 and gives features; its keyw
 
 from dataclasses import dataclass
 
+from agr.errors import ParameterError, choice
+
 APPLICATIONS = "agr.core.backbones.applications"
 
 
@@ -125,3 +127,33 @@ BACKBONES = {
         32,
     ),
 }
+
+
+def find(network: str, image_size: int | None = None) -> Backbone:
+    """Look a network up.
+
+    Parameters
+    ----------
+    network : str
+        A name in `BACKBONES`.
+    image_size : int, optional
+        Side in pixels that it shall take.
+
+    Returns
+    -------
+    Backbone
+        The network.
+
+    Raises
+    ------
+    ParameterError
+        There is no such network, or the side is too small for it.
+    """
+    if network not in BACKBONES:
+        raise ParameterError(choice("network", network, BACKBONES))
+    backbone = BACKBONES[network]
+    if image_size is not None and image_size < backbone.smallest:
+        raise ParameterError(
+            f"{network} needs an image_size of at least {backbone.smallest}, got {image_size}."
+        )
+    return backbone
