@@ -77,8 +77,11 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
 
 def _searched(run: TuneRun, estimator: Any) -> list[str]:
     if run.only is None:
-        space = own_space(estimator, fixed="network" in run.parameters)
-        return [name for name in names_of(space) if name not in run.parameters]
+        given = set(run.parameters)
+        if estimator.trainable != "all":  # it counts the layers of the estimator's own network
+            given.add("network")
+        space = own_space(estimator, fixed="network" in given)
+        return [name for name in names_of(space) if name not in given]
     both = [name for name in run.only if name in run.parameters]
     if both:
         raise ParameterError(f"{both[0]} is to be searched, so give it no value.")

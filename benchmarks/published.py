@@ -22,7 +22,7 @@ from agr.training_run import Run, train_run
 
 RESULTS = Path(__file__).parent / "results" / "published.csv"
 SEED, VALIDATION = 0, 1 / 8
-SETTINGS = {"epochs": 12, "augmentation": "medium"}
+SETTINGS = {"epochs": 12, "learning_rate": 1e-3, "augmentation": "medium"}
 
 
 def published_split(faces: Faces, listed: pd.DataFrame) -> Split:

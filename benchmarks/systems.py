@@ -6,7 +6,7 @@
 The split is that of the other benchmarks (seed 0, 8 % validation, 16 % test). By default 1,000
 pictures of its train part are learned, another 200 of it choose the best epoch, and the whole
 validation part is scored; the test part stays untouched. Each row is what ``agr train`` does with
-the row's ``configuration``, for 2 epochs in all (1 in each stage of a training in two), so the
+the row's ``configuration``, for 4 epochs in all (2 in each stage of a training in two), so the
 scores compare small budgets and are far from what a whole training reaches. Trunks of
 ``keras.applications`` see smaller pictures than they were made for, and start from random weights
 unless ``--imagenet`` is given.
@@ -197,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace pictures")
     parser.add_argument("--pictures", type=int, default=1000, help="pictures to learn from")
-    parser.add_argument("--epochs", type=int, default=2, help="passes over them, in all stages")
+    parser.add_argument("--epochs", type=int, default=4, help="passes over them, in all stages")
     parser.add_argument("--imagenet", action="store_true", help="start trunks as published")
     parser.add_argument("--again", action="store_true", help="measure every row anew")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for the two tables")

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from agr.cli import app
 from agr.core.tuning import workers
 from agr.gender import GenderEstimator
+from agr.tuning_run import TuneRun, _searched
 
 TINY = ("--network", "tiny", "--image-size", "16", "--batch-size", "16", "--epochs", "2")
 TINY = (*TINY, "--augmentation", "none", "--color", "rgb", "--trainable", "all")
@@ -117,6 +118,24 @@ class TestTune:
             "color", "dropout", "learning_rate", "weight_decay", "batch_size", "augmentation",
             "balance",
         ]  # fmt: skip
+
+    def test_layers_that_learn_are_those_of_one_network(self, tmp_path):
+        given = {"trainable": "last:80"}
+        search = TuneRun(
+            task="gender",
+            data=tmp_path,
+            output=tmp_path / "model",
+            parameters=given,
+            trials=2,
+            algorithm="random",
+            only=None,
+            directory=tmp_path / "trials",
+            resume=False,
+            workers=1,
+        )
+        searched = _searched(search, GenderEstimator(**given))
+        assert "dropout" in searched
+        assert not {"network", "trainable"} & set(searched)
 
     def test_what_is_set_is_not_searched(self, drawn_utkface, tmp_path):
         more = ("--trials", "1", "--epochs", "1", "--balance", "weights")

@@ -67,7 +67,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         Share of the features dropped while training.
     epochs, batch_size : int, default=12, 64
         Length of the training, and pictures per step.
-    learning_rate, weight_decay : float, default=1e-3, 0.02
+    learning_rate, weight_decay : float, default=3e-4, 0.02
         Of AdamW.
     schedule : {"cosine", "plateau", "constant"}, default="cosine"
         How the learning rate falls.
@@ -126,7 +126,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         dropout: float = 0.2,
         epochs: int = 12,
         batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-4,
         weight_decay: float = 0.02,
         schedule: str = "cosine",
         warmup: float = 0.1,

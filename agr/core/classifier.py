@@ -44,7 +44,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         label_smoothing: float = 0.05,
         epochs: int = 12,
         batch_size: int = 64,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-4,
         weight_decay: float = 0.02,
         schedule: str = "cosine",
         warmup: float = 0.1,

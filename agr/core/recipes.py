@@ -24,7 +24,13 @@ def fine_tune(network: str, trainable: str) -> Stages:
         Parameters of each stage.
     """
     return [
-        {"network": network, "weights": "imagenet", "trainable": "head", "epochs": 4},
+        {
+            "network": network,
+            "weights": "imagenet",
+            "trainable": "head",
+            "epochs": 4,
+            "learning_rate": 1e-3,
+        },
         {"network": network, "trainable": trainable, "epochs": 8, "learning_rate": 1e-4},
     ]
 
@@ -42,7 +48,14 @@ def conv_cycles(**options: Any) -> Stages:
     list of dict
         Parameters of the one stage.
     """
-    return [{"network": "conv_cycles", "network_options": options or None, "dropout": 0.5}]
+    return [
+        {
+            "network": "conv_cycles",
+            "network_options": options or None,
+            "dropout": 0.5,
+            "learning_rate": 1e-3,
+        }
+    ]
 
 
 def with_parameters(stages: Stages, **parameters: Any) -> Stages:

@@ -47,7 +47,7 @@ def shared_space(
         "image_size": hp.Choice("image_size", [0, *sides], default=0) or None,
         "color": hp.Choice("color", ["rgb", "grayscale"], default="rgb"),
         "dropout": hp.Float("dropout", 0.0, 0.5, step=0.1, default=0.2),
-        "learning_rate": hp.Float("learning_rate", 1e-4, 3e-3, sampling="log", default=1e-3),
+        "learning_rate": hp.Float("learning_rate", 1e-4, 3e-3, sampling="log", default=3e-4),
         "weight_decay": hp.Float("weight_decay", 1e-3, 0.1, sampling="log", default=0.02),
         "batch_size": hp.Choice("batch_size", [32, 64, 128], default=64),
         "augmentation": hp.Choice(

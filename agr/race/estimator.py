@@ -38,7 +38,7 @@ class RaceEstimator(FaceClassifier):
         Share of each label's weight that is spread over all labels.
     epochs, batch_size : int, default=12, 64
         Length of the training, and pictures per step.
-    learning_rate, weight_decay : float, default=1e-3, 0.02
+    learning_rate, weight_decay : float, default=3e-4, 0.02
         Of AdamW.
     schedule : {"cosine", "plateau", "constant"}, default="cosine"
         How the learning rate falls.
