@@ -76,7 +76,8 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     check_output(run.output)
     plan = _plan(run)
     stages = plan.stages
-    check_estimators(stages)
+    for stage in stages:  # as fit does, but before every picture is read
+        check_parameters(stage)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
@@ -111,13 +112,6 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             average_stages(estimator, earlier, *parts.validation.labelled(run.task))
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     return score_and_save(estimator, run, parts, len(y), say)
-
-
-def check_estimators(estimators: list[Any]) -> None:
-    """Refuse wrong parameters as `fit` does, but before every picture was read."""
-    for estimator in estimators:
-        check_parameters(estimator)
-        estimator._check_parameters()
 
 
 def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from agr.core.artifact import check_output
+from agr.core.checks import check_parameters
 from agr.core.groups import Report
 from agr.core.space import names_of, own_space
 from agr.errors import MissingExtraError, ParameterError
-from agr.training_run import Work, check_estimators, estimator_class, read_parts, score_and_save
+from agr.training_run import Work, estimator_class, read_parts, score_and_save
 
 PLOT = "trials.png"
 
@@ -46,7 +47,7 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
     if role() != "worker":  # whose chief saves the model
         check_output(run.output)
     estimator = estimator_class(run.task)(**run.parameters, random_state=run.seed)
-    check_estimators([estimator])
+    check_parameters(estimator)  # before every picture is read
     searched = _searched(run, estimator)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)

@@ -34,7 +34,7 @@ OPTIONAL_RULES: tuple[Rule, ...] = (
 
 
 def check_parameters(estimator: Any) -> None:
-    """Refuse values of the parameters that all tasks share, if they cannot work.
+    """Refuse parameters that cannot work: those that all tasks share, then the task's own.
 
     Parameters
     ----------
@@ -56,6 +56,7 @@ def check_parameters(estimator: Any) -> None:
     split_trainable(estimator.trainable)
     if estimator.color not in COLORS:
         raise ParameterError(choice("color", estimator.color, COLORS))
+    estimator._check_parameters()
 
 
 def split_trainable(trainable: str) -> tuple[str, int]:

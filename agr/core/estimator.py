@@ -142,7 +142,6 @@ class ImageEstimator(Tunable):
         from agr.core.training import seeded
 
         check_parameters(self)
-        self._check_parameters()
         part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
         seed = make_seed(self.random_state)
         if validation_data is None:
@@ -222,7 +221,6 @@ class ImageEstimator(Tunable):
                 callbacks=callbacks,
             )
         check_parameters(self)
-        self._check_parameters()
         for name, built in self._built.items():
             if self._to_build()[name] != built:
                 raise ParameterError(

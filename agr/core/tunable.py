@@ -81,7 +81,6 @@ class Tunable(BaseEstimator):  # type: ignore[misc]
         from agr.core import tuning
 
         check_parameters(self)
-        self._check_parameters()
         X, y = self._check_pair(X, y)
         if validation_data is None:
             kept, held = hold_out(len(y), make_seed(self.random_state))
