@@ -14,8 +14,7 @@ from agr.core.metrics import summary
 from agr.datasets import read_any
 from agr.page import Page
 from agr.plots import people, pictures
-from agr.tasks import TASKS
-from agr.training_run import estimator_class
+from agr.tasks import TASKS, estimator_class
 
 GROUPS = ("gender", "race")
 LABELS = ("age", *GROUPS)

@@ -1,15 +1,13 @@
-"""A whole training or evaluation from a data set on disk, as the command line offers it."""
+"""A whole training on a data set on disk, as the command line offers it."""
 
-import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from agr.core.artifact import check_output
 from agr.core.balance import joint_weight
@@ -17,30 +15,14 @@ from agr.core.checks import check_parameters
 from agr.core.data import Faces, Split
 from agr.core.groups import Report
 from agr.core.recipes import AVERAGE
-from agr.datasets import read_any
-from agr.errors import LabelError, ParameterError, choice
-from agr.page import Page
-from agr.tasks import TASKS
+from agr.errors import ParameterError, choice
+from agr.evaluation_run import evaluate_faces
+from agr.parts import Work, read_parts
+from agr.tasks import TASKS, estimator_class
 
 FIXED = ("network", "weights", "image_size", "color")  # by the first training
 SHARED = ("network", "image_size", "batch_size")  # by a network and its teachers
 TEACHING = ("epochs", "learning_rate", "augmentation")  # of teachers, unless the user says
-AGE_GROUPS = (0, 3, 13, 21, 41, 61)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What every run from data to a model has; see ``agr train --help``."""
-
-    task: str
-    data: Path
-    output: Path
-    parameters: dict[str, Any] = field(default_factory=dict)
-    min_age: float = 0
-    validation: float = 0.08
-    test: float = 0.16
-    split: Path | None = None
-    seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +62,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
         check_parameters(stage)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
-    sample_weight = joint_weight(groups_of(_having(train, run.task))) if run.joint else None
+    sample_weight = joint_weight(train.having(run.task).groups()) if run.joint else None
     with tempfile.TemporaryDirectory() as scratch:
         # Stages are kept beside the state, so that a resumed training finds the same start.
         folder, start = run.checkpoint or Path(scratch), stages[0].weights
@@ -112,44 +94,6 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             average_stages(estimator, earlier, *parts.validation.labelled(run.task))
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     return score_and_save(estimator, run, parts, len(y), say)
-
-
-def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
-    """Read and split the data of a run.
-
-    Parameters
-    ----------
-    run : Work
-        Says which.
-    say : callable
-        Takes a line about what is there.
-
-    Returns
-    -------
-    train : Faces
-        To learn from, without duplicates.
-    parts : Split
-        As they are.
-    """
-    faces = read_any(run.data)
-    if faces.report is not None:
-        say(str(faces.report))
-    faces = _old_enough(faces, run.min_age)
-    parts = _split(faces, run.split, run.data, run.validation, run.test, run.seed)
-    # A published split holds everyone.
-    parts = Split(*(_old_enough(part, run.min_age) for part in parts))
-    for name, part in zip(parts._fields, parts, strict=True):
-        if not part.table[run.task].notna().any():
-            raise LabelError(
-                f"The {name} part is empty: no picture with the label {run.task}. Give more "
-                "pictures, or larger shares for validation and test."
-            )
-    train = parts.train.merge_duplicates()
-    say(
-        f"{len(train)} pictures to learn from ({len(parts.train) - len(train)} duplicates merged), "
-        f"{len(parts.validation)} to choose the best epoch, {len(parts.test)} for the scores"
-    )
-    return train, parts
 
 
 def score_and_save(
@@ -209,128 +153,6 @@ def average_stages(estimator: Any, earlier: list[Path], X: Any, y: Any) -> None:
     estimator.calibrate(X, y)
 
 
-def evaluate_run(
-    task: str,
-    data: Path,
-    model: Path | None,
-    part: str,
-    *,
-    validation: float,
-    test: float,
-    split: Path | None,
-    seed: int,
-    min_age: float = 0,
-    plots: Path | None = None,
-) -> tuple[Report, str]:
-    """Read, split and score.
-
-    Parameters
-    ----------
-    task : str
-        Task of the model.
-    data : Path
-        Labelled pictures.
-    model : Path or None
-        Saved model; None for the one in agr.
-    part : {"all", "train", "validation", "test"}
-        What to score.
-    validation, test, split, seed
-        The split, as in training.
-    min_age : float, default=0
-        Younger people are left out, as in training.
-    plots : Path, optional
-        Folder for a page of plots.
-
-    Returns
-    -------
-    report : Report
-        By gender, race and age group.
-    dropped : str
-        What was left out of the data; empty if nothing was.
-    """
-    # The page comes first, because a package that it lacks is better missed before the long work.
-    page = None if plots is None else Page(plots, f"{task.title()}: results on {data.name}")
-    kind = estimator_class(task)
-    estimator = kind.from_pretrained() if model is None else kind.load(model)
-    faces = read_any(data)
-    dropped = str(faces.report) if faces.report and faces.report.n_dropped else ""
-    faces = _old_enough(faces, min_age)
-    if part != "all":
-        faces = getattr(_split(faces, split, data, validation, test, seed), part)
-        faces = _old_enough(faces, min_age)
-    faces = _having(faces, task)
-    if not len(faces):
-        where = data if part == "all" else f"the {part} part of {data}"
-        raise LabelError(f"No picture in {where} has the label {task}; there is nothing to score.")
-    if page is None:
-        return evaluate_faces(estimator, faces), dropped
-    from agr.results import write_results
-
-    return write_results(page, estimator, faces, groups_of(faces), AGE_GROUPS), dropped
-
-
-def evaluate_faces(estimator: Any, faces: Faces) -> Report:
-    """Score an estimator on labelled faces, by gender, race and age group.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Fitted.
-    faces : Faces
-        Pictures without this task's label are left out.
-
-    Returns
-    -------
-    Report
-        Groups named ``column=value``.
-    """
-    labelled = _having(faces, estimator.task)
-    return estimator.evaluate(  # type: ignore[no-any-return]
-        *labelled.labelled(estimator.task), groups=groups_of(labelled)
-    )
-
-
-def groups_of(faces: Faces) -> pd.DataFrame:
-    """Name each picture's gender, race and age group.
-
-    Parameters
-    ----------
-    faces : Faces
-        Labelled pictures.
-
-    Returns
-    -------
-    DataFrame
-        Columns ``gender``, ``race`` and ``age``; "unknown" where the label is missing.
-    """
-    names = [
-        *(f"{a:03d}-{b - 1:03d}" for a, b in zip(AGE_GROUPS, AGE_GROUPS[1:], strict=False)),
-        f"{AGE_GROUPS[-1]:03d}+",
-    ]
-    age = pd.cut(faces.table["age"], [*AGE_GROUPS, float("inf")], right=False, labels=names)
-    return pd.DataFrame(
-        {
-            "gender": faces.table["gender"].fillna("unknown"),
-            "race": faces.table["race"].fillna("unknown"),
-            "age": age.astype(object).fillna("unknown"),
-        }
-    )
-
-
-def estimator_class(task: str) -> Any:
-    """Find the estimator of a task, for example "age" gives `AgeEstimator`."""
-    module, name = TASKS[task].split(":")
-    return getattr(import_module(module), name)
-
-
-def _having(faces: Faces, task: str) -> Faces:
-    return faces.take(faces.table[task].notna().to_numpy())
-
-
-def _old_enough(faces: Faces, age: float) -> Faces:
-    return faces.at_least(age) if age else faces  # 0 keeps those of unknown age too
-
-
 def _teach(
     teaching: dict[str, Any],
     run: Run,
@@ -384,19 +206,6 @@ def _plan(run: Run) -> _Plan:
         starts_as_teacher=teaching is not None and "weights" not in stages[0],
         averaged=averaged,
     )
-
-
-def _split(
-    faces: Faces,
-    published: Path | None,
-    data: Path,
-    validation: float,
-    test: float,
-    seed: int,
-) -> Split:
-    if published is None:
-        return faces.split(validation=validation, test=test, random_state=seed)
-    return Split.read_csv(published, data if data.is_dir() else os.path.dirname(data))
 
 
 def _callbacks(estimator: Any, run: Run, say: Callable[[str], None]) -> list[Any]:

@@ -10,7 +10,9 @@ from agr.core.checks import check_parameters
 from agr.core.groups import Report
 from agr.core.space import names_of, own_space
 from agr.errors import MissingExtraError, ParameterError
-from agr.training_run import Work, estimator_class, read_parts, score_and_save
+from agr.parts import Work, read_parts
+from agr.tasks import estimator_class
+from agr.training_run import score_and_save
 
 PLOT = "trials.png"
 

@@ -31,7 +31,6 @@ from agr.core.metrics import classification_metrics, regression_metrics
 from agr.datasets import utkface
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
-from agr.training_run import groups_of
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
@@ -98,7 +97,7 @@ def share(hits: npt.NDArray[np.float64]) -> float:
 
 def group_rows(test: Faces) -> dict[str, Rows]:
     """Name every group of the test part that is scored."""
-    groups = groups_of(test)
+    groups = test.groups()
     groups["race x gender"] = groups["race"] + " " + groups["gender"]
     years = test.table["age"]
     named = {"all": np.arange(len(test))}

@@ -24,7 +24,7 @@ from agr.core.balance import joint_weight
 from agr.core.data import Faces
 from agr.core.groups import Report
 from agr.datasets import utkface
-from agr.training_run import estimator_class, groups_of
+from agr.tasks import estimator_class
 
 RESULTS = Path(__file__).parent / "results" / "balancing.csv"
 SEED = 0
@@ -68,7 +68,7 @@ def try_way(
     if parameters.get("balance") == "joint":
         del parameters["balance"]
         labelled = train.take(train.table[task].notna().to_numpy())
-        weights = joint_weight(groups_of(labelled))
+        weights = joint_weight(labelled.groups())
     estimator = estimator_class(task)(
         epochs=epochs, image_size=IMAGE_SIZE, random_state=SEED, **parameters
     )
@@ -76,7 +76,7 @@ def try_way(
     estimator.fit(X, y, sample_weight=weights, validation_data=held_out.labelled(task))
     seconds = time.monotonic() - started
     labelled = held_out.take(held_out.table[task].notna().to_numpy())
-    columns = groups_of(labelled)
+    columns = labelled.groups()
     columns["gender x race"] = columns["gender"] + " " + columns["race"]
     report = estimator.evaluate(*labelled.labelled(task), groups=columns)
     counts = {

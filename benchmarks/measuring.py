@@ -17,8 +17,8 @@ from agr.core import artifact
 from agr.core.backbones import BACKBONES
 from agr.core.batches import ImageStore, decode
 from agr.core.data import Split
-from agr.tasks import TASKS
-from agr.training_run import Run, estimator_class, train_run
+from agr.tasks import TASKS, estimator_class
+from agr.training_run import Run, train_run
 
 # Sides in pixels that keep the budget small; the least that these trunks take is 75, 71 and 32.
 SMALL = {"inception_v3": 80, "xception": 80}

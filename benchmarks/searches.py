@@ -27,8 +27,7 @@ import pandas as pd
 from agr.core.data import Faces
 from agr.core.space import names_of
 from agr.datasets import utkface
-from agr.tasks import TASKS
-from agr.training_run import estimator_class
+from agr.tasks import TASKS, estimator_class
 
 RESULTS = Path(__file__).parent / "results"
 CHECK_PICTURES, CHECK_EPOCHS = 3000, 5

@@ -33,8 +33,8 @@ from agr.core.batches import decode
 from agr.core.data import Split
 from agr.core.engine import OnnxEngine
 from agr.datasets import utkface
-from agr.tasks import TASKS
-from agr.training_run import Run, estimator_class, train_run
+from agr.tasks import TASKS, estimator_class
+from agr.training_run import Run, train_run
 
 SEED = 0
 N_CALIBRATION = 512

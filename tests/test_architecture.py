@@ -34,8 +34,10 @@ TABLES = (
     "agr.datasets.",
     "agr.core.data",
     "agr.core.duplicates",
+    "agr.evaluation_run",
     "agr.explore",
     "agr.page",
+    "agr.parts",
     "agr.results",
     "agr.training_run",
 )

@@ -11,10 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from agr.cli import app
+from agr.core.data import AGE_GROUPS
 from agr.datasets import read_any
+from agr.evaluation_run import evaluate_faces
 from agr.page import Page
 from agr.results import write_results
-from agr.training_run import AGE_GROUPS, evaluate_faces, groups_of
 
 pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
 
@@ -110,7 +111,7 @@ def test_other_heads(parameters, new_estimator, faces_drawn, drawn_utkface, tmp_
     estimator = new_estimator("age", **parameters).fit(X, labels["age"])
     faces = read_any(drawn_utkface)
     page = Page(tmp_path, "Age")
-    report = write_results(page, estimator, faces, groups_of(faces), AGE_GROUPS)
+    report = write_results(page, estimator, faces, faces.groups(), AGE_GROUPS)
     assert report == evaluate_faces(estimator, faces)
     rows = pd.read_csv(tmp_path / "classification_report.csv").set_index("label")
     if "bins" in parameters:
@@ -123,7 +124,7 @@ def test_other_heads(parameters, new_estimator, faces_drawn, drawn_utkface, tmp_
 
 def test_without_matplotlib(trained, drawn_utkface, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read for nothing"))
+    monkeypatch.setattr("agr.evaluation_run.read_any", lambda data: pytest.fail("read for nothing"))
     model = trained["age"].folder
     found = evaluate("age", "--data", drawn_utkface, "--model", model, "--plots", tmp_path / "p")
     assert found.exit_code == 2

@@ -10,9 +10,8 @@ from agr.core.checks import check_parameters
 from agr.core.recipes import AVERAGE
 from agr.core.space import names_of, narrowed, own_space
 from agr.errors import ParameterError
-from agr.tasks import TASKS
+from agr.tasks import TASKS, estimator_class
 from agr.teaching import Teaching
-from agr.training_run import estimator_class
 
 RECIPES = [(task, name) for task in TASKS for name in import_module(f"agr.{task}.recipes").RECIPES]
 

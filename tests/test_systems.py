@@ -17,8 +17,7 @@ from agr.core.backbones import BACKBONES
 from agr.core.data import Split
 from agr.datasets import utkface
 from agr.errors import ParameterError
-from agr.tasks import TASKS
-from agr.training_run import estimator_class
+from agr.tasks import TASKS, estimator_class
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "systems.md").read_text()

@@ -4,9 +4,8 @@ import pytest
 from agr.core.data import Faces
 from agr.datasets import utkface
 from agr.race.labels import LABELS
-from agr.tasks import TASKS
+from agr.tasks import TASKS, estimator_class
 from agr.teaching import Teaching, teach
-from agr.training_run import estimator_class
 
 
 @pytest.fixture(scope="module")

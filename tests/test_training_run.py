@@ -1,27 +1,19 @@
-"""What a training and an evaluation from a folder do, apart from the command line."""
+"""What a training from a folder does, apart from the command line."""
 
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from agr.core.data import make_faces
 from agr.core.recipes import AVERAGE
 from agr.datasets import read_any
 from agr.errors import ArtifactError, DatasetError, LabelError, ParameterError
+from agr.evaluation_run import evaluate_faces, evaluate_run
 from agr.gender import GenderEstimator
 from agr.race import RaceEstimator
-from agr.training_run import (
-    Run,
-    estimator_class,
-    evaluate_faces,
-    evaluate_run,
-    groups_of,
-    train_run,
-)
+from agr.training_run import Run, train_run
 
 SPLIT = {"validation": 0.1, "test": 0.2, "split": None, "seed": 0}
 
@@ -120,14 +112,14 @@ class TestTrain:
         ids=["taken", "unwritable", "network", "color", "trainable", "epochs", "loss", "size"],
     )
     def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, changes, error, message):
-        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.parts.read_any", lambda data: pytest.fail("read"))
         (tmp_path / "thesis").touch()
         output = tmp_path if not changes else tmp_path / "m"
         with pytest.raises(error, match=message):
             train_run(make_run(tmp_path, output, **changes), lambda line: None)
 
     def test_parameters_of_every_stage_are_checked_first(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.parts.read_any", lambda data: pytest.fail("read"))
         monkeypatch.setattr("agr.gender.recipes.RECIPES", {"two": [{}, {"dropout": 2}]})
         run = make_run(tmp_path, tmp_path / "m", recipe="two")
         with pytest.raises(ParameterError, match="dropout must be"):
@@ -183,91 +175,6 @@ class TestTrain:
         for stage, expected in zip(plan.stages, rest, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5
-
-
-class TestEvaluate:
-    def test_all(self, drawn_utkface, trained):
-        report, dropped = evaluate_run(
-            "gender", drawn_utkface, trained["gender"].folder, "all", **SPLIT
-        )
-        assert report.n == 80
-        assert report.overall["accuracy"] > 0.95
-        assert "1 left out" in dropped
-
-    def test_parts_add_up(self, drawn_utkface, trained):
-        reports = [
-            evaluate_run("race", drawn_utkface, trained["race"].folder, part, **SPLIT)[0]
-            for part in ("train", "validation", "test")
-        ]
-        assert sum(report.n for report in reports) == 80
-        assert reports[2].n == 16
-
-    def test_published_split(self, drawn_utkface, trained, tmp_path):
-        faces = read_any(drawn_utkface)
-        faces.split(validation=0.5, test=0.25, random_state=9).write_csv(
-            tmp_path / "split.csv", drawn_utkface
-        )
-        options = {**SPLIT, "split": tmp_path / "split.csv"}
-        report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
-        assert report.n == 20
-
-    def test_parts_of_a_training_without_the_young(self, drawn_utkface, trained):
-        """The test part is that of the training, not one that holds pictures learned from."""
-        parts = read_any(drawn_utkface).at_least(40).split(validation=0.1, test=0.2, random_state=0)
-        model = trained["gender"]
-        report, _ = evaluate_run("gender", drawn_utkface, model.folder, "test", **SPLIT, min_age=40)
-        expected = evaluate_faces(model.estimator, parts.test)
-        assert report.n == len(parts.test)
-        assert report.overall == pytest.approx(expected.overall, abs=1e-6)
-        report, _ = evaluate_run("gender", drawn_utkface, model.folder, "all", **SPLIT, min_age=40)
-        assert report.n == (read_any(drawn_utkface).table["age"] >= 40).sum()
-
-    def test_published_split_without_the_young(self, drawn_utkface, trained, tmp_path):
-        parts = read_any(drawn_utkface).split(validation=0.2, test=0.4, random_state=9)
-        parts.write_csv(tmp_path / "split.csv", drawn_utkface)
-        options = {**SPLIT, "split": tmp_path / "split.csv", "min_age": 40}
-        report, _ = evaluate_run("age", drawn_utkface, trained["age"].folder, "test", **options)
-        assert report.n == (parts.test.table["age"] >= 40).sum() < len(parts.test)
-
-    @pytest.mark.parametrize("plots", [False, True], ids=["scores", "plots"])
-    def test_nobody_has_the_label(self, trained, drawn_utkface, tmp_path, plots):
-        if plots:
-            pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
-        table = read_any(drawn_utkface).table[["path", "age"]]
-        table.to_csv(tmp_path / "ages.csv", index=False)
-        options = {**SPLIT, "plots": tmp_path / "page" if plots else None}
-        for part, where in {"all": "in", "test": "in the test part of"}.items():
-            message = f"No picture {where} {tmp_path}/ages.csv has the label gender"
-            with pytest.raises(LabelError, match=message):
-                evaluate_run(
-                    "gender", tmp_path / "ages.csv", trained["gender"].folder, part, **options
-                )
-
-    def test_pictures_without_the_label_are_left_out(self, trained, drawn_utkface):
-        table = read_any(drawn_utkface).table.copy()
-        table.loc[:9, "gender"] = None
-        estimator = trained["gender"].estimator
-        report = evaluate_faces(estimator, make_faces(table))
-        assert report.n == 70
-
-
-def test_groups_of():
-    table = pd.DataFrame(
-        {
-            "path": list("abcde"),
-            "age": [0, 2.9, 3, 61, np.nan],
-            "gender": ["male", None, "male", "female", "male"],
-        }
-    )
-    groups = groups_of(make_faces(table))
-    assert list(groups["age"]) == ["000-002", "000-002", "003-012", "061+", "unknown"]
-    assert list(groups["gender"]) == ["male", "unknown", "male", "female", "male"]
-    assert list(groups["race"]) == ["unknown"] * 5
-
-
-@pytest.mark.parametrize("task", ["age", "gender", "race"])
-def test_estimator_class(task):
-    assert estimator_class(task).__name__ == f"{task.title()}Estimator"
 
 
 def test_stages_go_on_from_the_weights_of_the_one_before(drawn_utkface, tmp_path, monkeypatch):

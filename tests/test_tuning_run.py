@@ -174,7 +174,7 @@ class TestTune:
         ids=["taken", "unwritable", "network"],
     )
     def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, output, options, message):
-        monkeypatch.setattr("agr.training_run.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.parts.read_any", lambda data: pytest.fail("read"))
         (tmp_path / "taken").touch()
         found = run(tmp_path, tmp_path / output, *options)
         assert found.exit_code == 2

@@ -145,7 +145,7 @@ def evaluate(
     with errors():
         import json
 
-        from agr.training_run import evaluate_run
+        from agr.evaluation_run import evaluate_run
 
         report, dropped = evaluate_run(
             task,

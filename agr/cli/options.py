@@ -82,7 +82,7 @@ def parameters_of(task: str, settings: list[str] | None, **own: Any) -> dict[str
     import json
 
     from agr.errors import ParameterError, choice
-    from agr.training_run import estimator_class
+    from agr.tasks import estimator_class
 
     parameters = {name: value for name, value in own.items() if value is not None}
     known = [name for name in estimator_class(task)().get_params() if name != "random_state"]

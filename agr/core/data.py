@@ -17,6 +17,7 @@ from agr.errors import DatasetError, ImageError, ParameterError, choice
 
 COLUMNS = ("path", "age", "gender", "race", "source", "hash")
 PARTS = ("train", "validation", "test")
+AGE_GROUPS = (0, 3, 13, 21, 41, 61)  # years at which a group begins
 OnBad = Literal["skip", "raise"]
 
 
@@ -96,8 +97,26 @@ class Faces:
         y : array of shape (n,)
             Years as float, or words.
         """
-        rows = self.table[self.table[task].notna()]
+        rows = self.having(task).table
         return list(rows["path"]), rows[task].to_numpy(float if task == "age" else str)
+
+    def having(self, task: str) -> "Faces":
+        """Drop those whose label of ``task`` is missing."""
+        return self.take(self.table[task].notna().to_numpy())
+
+    def groups(self) -> pd.DataFrame:
+        """Name each picture's gender, race and age group.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``gender``, ``race`` and ``age``; "unknown" where the label is missing.
+        """
+        ends = [*(f"-{end - 1:03d}" for end in AGE_GROUPS[1:]), "+"]
+        names = [f"{start:03d}{end}" for start, end in zip(AGE_GROUPS, ends, strict=True)]
+        age = pd.cut(self.table["age"], [*AGE_GROUPS, float("inf")], right=False, labels=names)
+        columns = {**self.table[["gender", "race"]], "age": age.astype(object)}
+        return pd.DataFrame(columns).fillna("unknown")
 
     def take(self, rows: npt.ArrayLike) -> "Faces":
         """Keep rows, by position or by a mask, in their order."""

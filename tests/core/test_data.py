@@ -113,6 +113,19 @@ class TestFaces:
         faces = make_faces({"path": list("abcd"), "age": [8.9, 9, None, 40]})
         assert faces.at_least(9).paths == ["b", "d"]
 
+    def test_groups(self):
+        table = pd.DataFrame(
+            {
+                "path": list("abcde"),
+                "age": [0, 2.9, 3, 61, np.nan],
+                "gender": ["male", None, "male", "female", "male"],
+            }
+        )
+        groups = make_faces(table).groups()
+        assert list(groups["age"]) == ["000-002", "000-002", "003-012", "061+", "unknown"]
+        assert list(groups["gender"]) == ["male", "unknown", "male", "female", "male"]
+        assert list(groups["race"]) == ["unknown"] * 5
+
 
 class TestUndersample:
     def test_to_the_smallest_group(self, many):
