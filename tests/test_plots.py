@@ -10,7 +10,7 @@ from PIL import Image
 from agr import plots
 from agr.annotate import annotate
 from agr.core.metrics import summary
-from agr.errors import LabelError, MissingExtraError
+from agr.errors import LabelError, MissingExtraError, ParameterError
 from agr.plots import canvas, pictures, results
 from agr.predictor import Face
 
@@ -181,6 +181,15 @@ class TestLearningCurve:
         assert list(held.get_ydata()) == [epoch[f"val_{metric}"] for epoch in HISTORY]
         assert best.get_xdata()[0] == 2
         assert legend(ax)[-1] == "lowest validation loss: epoch 2"
+
+    def test_without_validation(self, ax):
+        plots.learning_curve([{"loss": 3.0}, {"loss": 2.0}], ax=ax)
+        assert list(ax.lines[0].get_ydata()) == [3, 2]
+        assert legend(ax) == ["training"]
+
+    def test_unknown_metric(self, ax):
+        with pytest.raises(ParameterError, match="metric must be one of 'loss', 'mae'; got 'mse'"):
+            plots.learning_curve(HISTORY, "mse", ax=ax)
 
 
 class TestTrials:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sklearn import metrics as sk
 
 from agr.core.metrics import CS_YEARS, regression_metrics, summary
+from agr.errors import ParameterError, choice
 from agr.plots.canvas import (
     ALERT,
     COLOURS,
@@ -46,16 +47,28 @@ def learning_curve(
     -------
     Axes
         What was drawn on.
+
+    Raises
+    ------
+    ParameterError
+        The history has no such metric.
     """
     from matplotlib.ticker import MaxNLocator
 
     epochs = np.arange(1, len(some(history)) + 1)
+    known = [key for key in history[0] if not key.startswith("val_")]
+    if metric not in known:
+        raise ParameterError(choice("metric", metric, known))
     ax = axes(ax)
     for k, (key, name) in enumerate({metric: "training", f"val_{metric}": "validation"}.items()):
-        values = [epoch.get(key, np.nan) for epoch in history]
-        ax.plot(epochs, values, color=COLOURS[k], linestyle=DASHES[k], marker="os"[k], label=name)
-    best = 1 + int(np.nanargmin([epoch.get("val_loss", np.nan) for epoch in history]))
-    ax.axvline(best, color=FAINT, linestyle=":", label=f"lowest validation loss: epoch {best}")
+        values = np.array([epoch.get(key, np.nan) for epoch in history])
+        if np.isfinite(values).any():
+            style = {"color": COLOURS[k], "linestyle": DASHES[k], "marker": "os"[k]}
+            ax.plot(epochs, values, label=name, **style)
+    losses = np.array([epoch.get("val_loss", np.inf) for epoch in history])
+    if np.isfinite(losses).any():
+        best = epochs[losses.argmin()]
+        ax.axvline(best, color=FAINT, linestyle=":", label=f"lowest validation loss: epoch {best}")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False, handlelength=3)
     return finish(ax, f"Learning curve: {metric}", "epoch", UNITS.get(metric, metric))
