@@ -22,6 +22,7 @@ FILES = {
 ROOMS = tuple(f"agr.{task}" for task in TASKS)
 GROUND = ("agr.errors", "agr.tasks", "agr._version", *(f"{room}.labels" for room in ROOMS))
 KERAS = (
+    "agr.core.export",
     "agr.core.fitting",
     "agr.core.training",
     "agr.core.networks",

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 
 from agr.core import networks
+from agr.core.export import export_onnx
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,7 +50,7 @@ def test_float16_keras_file_is_half_as_large_and_says_the_same(tmp_path):
 
 def test_int8_onnx_file_is_a_third_as_large_and_says_nearly_the_same(tmp_path):
     model, path = network(), tmp_path / "model.onnx"
-    networks.export_onnx(model, path)
+    export_onnx(model, path)
     size, images = path.stat().st_size, pictures(128)
     load_ship().quantize(path, images)
     assert path.stat().st_size < 0.35 * size

@@ -316,8 +316,8 @@ class ImageEstimator(Tunable):
         report : Report, optional
             Scores of pictures that it has not seen, for the model card.
         """
-        from agr.core import networks
         from agr.core.card import model_card
+        from agr.core.export import export_onnx
 
         check_is_fitted(self, "model_")
         manifest = {
@@ -333,7 +333,7 @@ class ImageEstimator(Tunable):
         }
         with artifact.writing(folder) as part:
             self.model_.save(part / artifact.KERAS)
-            networks.export_onnx(self.model_, part / artifact.ONNX)
+            export_onnx(self.model_, part / artifact.ONNX)
             (part / artifact.CARD).write_text(model_card(manifest))
             artifact.write_manifest(part, manifest)
 

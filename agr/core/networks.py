@@ -1,25 +1,18 @@
 """A whole network: trunk by name, starting weights, head."""
 
 import inspect
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib import import_module
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from keras import layers
 
 from agr.core.backbones import find
 from agr.core.checks import split_trainable
 from agr.core.starts import find_trunk, load_start
 from agr.errors import ParameterError, choice
-
-EXPORT_BATCH = 1
 
 
 def native_size(network: str) -> int:
@@ -127,37 +120,6 @@ def divide_logits(model: keras.Model, temperature: float) -> None:
     """
     layer = model.get_layer("logits")
     layer.set_weights([w / temperature for w in layer.get_weights()])
-
-
-def export_onnx(model: keras.Model, path: Path) -> None:
-    """Write a network as ONNX, with the number of pictures left open.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`.
-    path : Path
-        File to write.
-    """
-    size = model.input_shape[1:]
-    model(np.zeros((EXPORT_BATCH, *size), dtype=np.uint8))  # keras exports only what was called
-    signature = [keras.InputSpec(shape=(None, *size), dtype="uint8", name="image")]
-    with warnings.catch_warnings(), _errors_only("tf2onnx"):
-        # tf2onnx, which keras calls, still asks numpy for its old names.
-        warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        model.export(path, format="onnx", verbose=False, input_signature=signature)
-
-
-@contextmanager
-def _errors_only(name: str) -> Iterator[None]:
-    """Keep a library's warnings back: tf2onnx prints the traceback of each step that it skips."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _features(

@@ -1,8 +1,4 @@
-import logging
-import warnings
-
 import numpy as np
-import onnxruntime
 import pytest
 
 from agr.core import networks, starts
@@ -132,41 +128,6 @@ class TestTemperature:
         np.testing.assert_allclose(
             after - after[:, :1], (before - before[:, :1]) / 2.5, rtol=1e-3, atol=1e-5
         )
-
-
-class TestExport:
-    @pytest.mark.parametrize("n_outputs", [1, 3], ids=["years", "labels"])
-    def test_answers_alike_for_any_number_of_pictures(self, tmp_path, n_outputs):
-        model = build(n_outputs=n_outputs)
-        networks.export_onnx(model, tmp_path / "m.onnx")
-        session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
-        assert session.get_inputs()[0].type == "tensor(uint8)"
-        for n in (1, 3):
-            (found,) = session.run(None, {session.get_inputs()[0].name: X[:n]})
-            np.testing.assert_allclose(found, answers(model)[:n], rtol=1e-5, atol=1e-5)
-
-    def test_default_network(self, tmp_path):
-        model = build("face_resnet", 32, weights="auto")
-        networks.export_onnx(model, tmp_path / "m.onnx")
-        session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
-        (found,) = session.run(None, {session.get_inputs()[0].name: X})
-        np.testing.assert_allclose(found, answers(model), atol=1e-5)
-
-    def test_leaves_the_warning_filters_alone(self, tmp_path):
-        before = list(warnings.filters)
-        networks.export_onnx(build(), tmp_path / "m.onnx")
-        assert warnings.filters == before
-
-    def test_steps_that_tf2onnx_skips_are_not_shown(self, tmp_path, caplog):
-        """Of this network it cannot move the transpositions; the model is right without."""
-        model = networks.build(
-            "mobilenet_v3_small", 32, weights=None, dropout=0.0, n_outputs=2, task="gender"
-        )
-        logger = logging.getLogger("tf2onnx")
-        before = logger.level
-        networks.export_onnx(model, tmp_path / "m.onnx")
-        assert caplog.records == []
-        assert logger.level == before
 
 
 class TestSavedModelAsStart:
