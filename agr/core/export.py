@@ -68,9 +68,10 @@ def export_by_tensorflow(model: keras.Model, path: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
         model.save(saved)
+        found_here = os.pathsep.join(sys.path)  # so that the process imports this very agr
         done = subprocess.run(
-            [sys.executable, "-c", BY_TENSORFLOW, str(saved), str(path)],
-            env={**os.environ, "KERAS_BACKEND": "tensorflow"},
+            [sys.executable, "-P", "-c", BY_TENSORFLOW, str(saved), str(path)],
+            env={**os.environ, "KERAS_BACKEND": "tensorflow", "PYTHONPATH": found_here},
             capture_output=True,
             text=True,
         )
