@@ -14,6 +14,7 @@ from agr.core.balance import joint_weight
 from agr.core.checks import check_parameters
 from agr.core.data import Faces, Split
 from agr.core.groups import Report
+from agr.core.recipes import AVERAGE
 from agr.errors import ParameterError, choice
 from agr.evaluation_run import evaluate_faces
 from agr.parts import Work, read_parts
@@ -88,9 +89,8 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             if number < len(stages):
                 estimator.save(folder / f"{run.task}-{number}-model")
         if plan.averaged:
-            numbers = range(len(stages) - plan.averaged + 1, len(stages))
-            earlier = [folder / f"{run.task}-{number}-model" for number in numbers]
-            say(f"averaging the weights of the last {plan.averaged} stages")
+            earlier = [folder / f"{run.task}-{number}-model" for number in range(1, len(stages))]
+            say(f"averaging the weights of {len(stages)} stages")
             average_stages(estimator, earlier, *parts.validation.labelled(run.task))
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     return score_and_save(estimator, run, parts, len(y), say)
@@ -177,7 +177,7 @@ class _Plan(NamedTuple):
     stages: list[Any]
     teaching: dict[str, Any] | None = None
     starts_as_teacher: bool = False
-    averaged: int = 0  # so many of the last stages
+    averaged: bool = False
 
 
 def _plan(run: Run) -> _Plan:
@@ -198,7 +198,7 @@ def _plan(run: Run) -> _Plan:
         raise ParameterError(choice("recipe", run.recipe, recipes))
     stages = recipes[run.recipe] if run.recipe else [{}]
     teaching, stages = (stages[0], stages[1:]) if "teachers" in stages[0] else (None, stages)
-    averaged = stages[-1].get("average", 0)
+    averaged = stages[-1] == AVERAGE
     stages = [{**stage, **parameters} for stage in (stages[:-1] if averaged else stages)]
     return _Plan(
         [kind(**stage) for stage in stages],

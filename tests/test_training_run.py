@@ -168,8 +168,8 @@ class TestTrain:
         recipes = __import__(f"agr.{task}.recipes", fromlist=["RECIPES"]).RECIPES
         plan = _plan(run)
         first, *rest = recipes["shipped"]
-        assert plan.averaged == rest[-1].get("average", 0)
-        rest = [stage for stage in rest if "average" not in stage]
+        assert plan.averaged == (rest[-1] == AVERAGE)
+        rest = [stage for stage in rest if stage != AVERAGE]
         assert plan.teaching == first
         assert plan.starts_as_teacher == ("weights" not in rest[0])
         for stage, expected in zip(plan.stages, rest, strict=True):
@@ -252,8 +252,8 @@ def test_teachers_follow_the_options(drawn_utkface, tmp_path, monkeypatch):
     assert len([line for line in lines if line.startswith("epoch 1/1")]) == 3
 
 
-def test_average_of_the_last_stages(drawn_utkface, tmp_path, monkeypatch):
-    stages = [{"learning_rate": 0.02}, {"learning_rate": 0.01}, {"learning_rate": 0.03}, AVERAGE]
+def test_average_of_the_stages(drawn_utkface, tmp_path, monkeypatch):
+    stages = [{"learning_rate": 0.01}, {"learning_rate": 0.03}, AVERAGE]
     monkeypatch.setattr("agr.gender.recipes.RECIPES", {"averaged": stages})
     parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "epochs": 2}
     run = make_run(
@@ -272,17 +272,17 @@ def test_average_of_the_last_stages(drawn_utkface, tmp_path, monkeypatch):
     monkeypatch.setattr(GenderEstimator, "calibrate", spy)
     lines = []
     train_run(run, lines.append)
-    assert "averaging the weights of the last 2 stages" in lines
-    first = GenderEstimator.load(tmp_path / "state" / "gender-2-model").model_.get_weights()
+    assert "averaging the weights of 2 stages" in lines
+    first = GenderEstimator.load(tmp_path / "state" / "gender-1-model").model_.get_weights()
     # Before it is calibrated each stage has the logits that it learned.
-    found, second = lasts[3][0], lasts[2][0]
+    found, second = lasts[2][0], lasts[1][0]
     for name, a, b, mean in zip(
         GenderEstimator.load(run.output).model_.weights, first, second, found, strict=True
     ):
         if not name.path.startswith("logits"):  # a temperature lies between
             np.testing.assert_allclose(mean, (a + b) / 2, rtol=1e-5, atol=1e-6)
     assert any((a != b).any() for a, b in zip(first, second, strict=True))
-    assert lasts[3][1] == lasts[2][1]  # calibrated on the validation part
+    assert lasts[2][1] == lasts[1][1]  # calibrated on the validation part
 
 
 class TestGoingOn:

@@ -17,7 +17,7 @@ PLAIN_BINS = {"label_sd": 0.0}  # each age belongs to its own bin only
 
 RECIPES: dict[str, list[dict[str, Any]]] = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": [*TAUGHT, *[CYCLE] * 4, AVERAGE],
+    "shipped": [*TAUGHT, CYCLE, CYCLE, AVERAGE],
     **CONV_CYCLES,
     "conv_cycles_regression": with_parameters(CONV_CYCLES["conv_cycles"], **REGRESSION),
     "conv_cycles_decade": with_parameters(CONV_CYCLES["conv_cycles"], bins="decade", **PLAIN_BINS),

@@ -85,8 +85,8 @@ TAUGHT: Stages = [
 # Another cycle of the learning rate, from the weights of the stage before.
 CYCLE: dict[str, Any] = {"epochs": 6, "learning_rate": 5e-4, "augmentation": "medium"}
 
-# As a recipe's end: the weights of the last two stages, averaged.
-AVERAGE: dict[str, Any] = {"average": 2}
+# As a recipe's last stage: the weights of the stages before it, averaged.
+AVERAGE: dict[str, Any] = {"average": True}
 
 # The network that came with the IMDB-WIKI pictures has a plain training: Adam at one rate.
 IMDB_WIKI: Stages = [
