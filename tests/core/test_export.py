@@ -61,7 +61,7 @@ def test_steps_that_tf2onnx_skips_are_not_shown(tmp_path, caplog):
 
 def test_by_tensorflow_writes_the_same(tmp_path):
     """In a process of its own, as for a network of another backend."""
-    model = build("face_resnet", weights="auto")
+    model = build()
     export_by_tensorflow(model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     (found,) = session.run(None, {session.get_inputs()[0].name: X})
