@@ -57,10 +57,11 @@ def evaluate_run(
     estimator = kind.from_pretrained() if model is None else kind.load(model)
     faces = read_any(data)
     dropped = str(faces.report) if faces.report and faces.report.n_dropped else ""
-    faces = old_enough(faces, min_age)
-    if part != "all":
-        faces = getattr(split_faces(faces, split, data, validation, test, seed), part)
+    if part == "all":
         faces = old_enough(faces, min_age)
+    else:
+        parts = split_faces(faces, split, data, validation, test, seed, min_age)
+        faces = getattr(parts, part)
     faces = faces.having(task)
     if not len(faces):
         where = data if part == "all" else f"the {part} part of {data}"

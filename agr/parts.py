@@ -46,12 +46,9 @@ def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
     faces = read_any(run.data)
     if faces.report is not None:
         say(str(faces.report))
-    faces = old_enough(faces, run.min_age)
-    parts = split_faces(faces, run.split, run.data, run.validation, run.test, run.seed)
-    # A published split holds everyone.
-    parts = Split(*(old_enough(part, run.min_age) for part in parts))
+    parts = split_faces(faces, run.split, run.data, run.validation, run.test, run.seed, run.min_age)
     for name, part in zip(parts._fields, parts, strict=True):
-        if not part.table[run.task].notna().any():
+        if not len(part.having(run.task)):
             raise LabelError(
                 f"The {name} part is empty: no picture with the label {run.task}. Give more "
                 "pictures, or larger shares for validation and test."
@@ -76,8 +73,11 @@ def split_faces(
     validation: float,
     test: float,
     seed: int,
+    min_age: float,
 ) -> Split:
-    """Part the pictures as a published list says, or by shares and seed if that is None."""
+    """Part those who are old enough as a published list says, or by shares and seed without one."""
     if published is None:
+        faces = old_enough(faces, min_age)
         return faces.split(validation=validation, test=test, random_state=seed)
-    return Split.read_csv(published, data if data.is_dir() else os.path.dirname(data))
+    everyone = Split.read_csv(published, data if data.is_dir() else os.path.dirname(data))
+    return Split(*(old_enough(part, min_age) for part in everyone))

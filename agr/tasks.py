@@ -1,6 +1,6 @@
 """The one list of tasks."""
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any
 
 TASKS = {
@@ -12,5 +12,4 @@ TASKS = {
 
 def estimator_class(task: str) -> Any:
     """Find the estimator of a task, for example "age" gives `AgeEstimator`."""
-    module, name = TASKS[task].split(":")
-    return getattr(import_module(module), name)
+    return resolve_name(TASKS[task])

@@ -163,7 +163,7 @@ def _teach(
 ) -> Any:
     from agr.teaching import Teaching, teach
 
-    labelled = [task for task in TASKS if train.table[task].notna().any()]
+    labelled = [task for task in TASKS if len(train.having(task))]
     shared = {name: run.parameters[name] for name in SHARED if name in run.parameters}
     estimators = {task: estimator_class(task)(**shared) for task in labelled}
     given = {name: run.parameters[name] for name in TEACHING if name in run.parameters}

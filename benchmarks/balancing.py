@@ -67,7 +67,7 @@ def try_way(
     weights = None
     if parameters.get("balance") == "joint":
         del parameters["balance"]
-        labelled = train.take(train.table[task].notna().to_numpy())
+        labelled = train.having(task)
         weights = joint_weight(labelled.groups())
     estimator = estimator_class(task)(
         epochs=epochs, image_size=IMAGE_SIZE, random_state=SEED, **parameters
@@ -75,7 +75,7 @@ def try_way(
     started = time.monotonic()
     estimator.fit(X, y, sample_weight=weights, validation_data=held_out.labelled(task))
     seconds = time.monotonic() - started
-    labelled = held_out.take(held_out.table[task].notna().to_numpy())
+    labelled = held_out.having(task)
     columns = labelled.groups()
     columns["gender x race"] = columns["gender"] + " " + columns["race"]
     report = estimator.evaluate(*labelled.labelled(task), groups=columns)

@@ -75,10 +75,11 @@ def export_by_tensorflow(model: keras.Model, path: Path) -> None:
             capture_output=True,
             text=True,
         )
-    if done.returncode:
+    if done.returncode:  # a killed process says nothing itself
+        said = [f"exit status {done.returncode}", *done.stderr.strip().splitlines()]
         raise ArtifactError(
             "The network could not be written as ONNX by TensorFlow, which this takes (pip install "
-            f"tensorflow): {done.stderr.strip().splitlines()[-1]}"
+            f"tensorflow): {said[-1]}"
         )
 
 

@@ -2,8 +2,8 @@
 
 import inspect
 from collections.abc import Mapping
-from importlib import import_module
 from itertools import takewhile
+from pkgutil import resolve_name
 from typing import Any
 
 import keras
@@ -128,8 +128,7 @@ def _features(
     dropout: float,
     options: Mapping[str, Any] | None,
 ) -> keras.KerasTensor:
-    module, name = find(network).home.split(":")
-    make = getattr(import_module(module), name)
+    make = resolve_name(find(network).home)
     known = set(inspect.signature(make).parameters) - {"pixels", "dropout"}
     for option in options or {}:
         if not known:

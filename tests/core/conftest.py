@@ -13,6 +13,19 @@ def smooth_noise(seed, side=64):
     return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
 
 
+@pytest.fixture(scope="session")
+def build():
+    """Give a function that builds a network of gender, by default the tiny one."""
+    from agr.core import networks
+
+    def build(network="tiny", image_size=32, *, weights=None, n_outputs=3):
+        return networks.build(
+            network, image_size, weights=weights, dropout=0.1, n_outputs=n_outputs, task="gender"
+        )
+
+    return build
+
+
 @pytest.fixture
 def picture():
     """Give a picture by seed."""

@@ -12,18 +12,12 @@ from agr.errors import ArtifactError
 X = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
 
-def build(network="tiny", image_size=32, *, weights=None, n_outputs=3):
-    return networks.build(
-        network, image_size, weights=weights, dropout=0.1, n_outputs=n_outputs, task="gender"
-    )
-
-
 def answers(model):
     return model(X).numpy()
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3], ids=["years", "labels"])
-def test_answers_alike_for_any_number_of_pictures(tmp_path, n_outputs):
+def test_answers_alike_for_any_number_of_pictures(build, tmp_path, n_outputs):
     model = build(n_outputs=n_outputs)
     export_onnx(model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
@@ -33,7 +27,7 @@ def test_answers_alike_for_any_number_of_pictures(tmp_path, n_outputs):
         np.testing.assert_allclose(found, answers(model)[:n], rtol=1e-5, atol=1e-5)
 
 
-def test_default_network(tmp_path):
+def test_default_network(build, tmp_path):
     model = build("face_resnet", 32, weights="auto")
     export_onnx(model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
@@ -41,7 +35,7 @@ def test_default_network(tmp_path):
     np.testing.assert_allclose(found, answers(model), atol=1e-5)
 
 
-def test_leaves_the_warning_filters_alone(tmp_path):
+def test_leaves_the_warning_filters_alone(build, tmp_path):
     before = list(warnings.filters)
     export_onnx(build(), tmp_path / "m.onnx")
     assert warnings.filters == before
@@ -59,7 +53,7 @@ def test_steps_that_tf2onnx_skips_are_not_shown(tmp_path, caplog):
     assert logger.level == before
 
 
-def test_by_tensorflow_writes_the_same(tmp_path):
+def test_by_tensorflow_writes_the_same(build, tmp_path):
     """In a process of its own, as for a network of another backend."""
     model = build()
     export_by_tensorflow(model, tmp_path / "m.onnx")
@@ -68,7 +62,7 @@ def test_by_tensorflow_writes_the_same(tmp_path):
     np.testing.assert_allclose(found, answers(model), atol=1e-5)
 
 
-def test_networks_of_jax_are_written_by_tensorflow(tmp_path, monkeypatch):
+def test_networks_of_jax_are_written_by_tensorflow(build, tmp_path, monkeypatch):
     monkeypatch.setattr("keras.backend.backend", lambda: "jax")
     monkeypatch.setattr("agr.core.export.BY_TENSORFLOW", "import a_tensorflow_that_is_not_here")
     with pytest.raises(ArtifactError, match="No module named 'a_tensorflow_that_is_not_here'"):
