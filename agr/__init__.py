@@ -1,4 +1,4 @@
-"""Reads a face and says age, gender and race, with three separate models.
+"""Estimates age, gender and race from face images with three independent models.
 
 >>> from agr import Predictor
 >>> Predictor().predict("examples/astronaut.jpg").race
@@ -6,17 +6,25 @@
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agr._version import __version__
 
+if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its first use
+    from agr.age.estimator import AgeEstimator as AgeEstimator
+    from agr.gender.estimator import GenderEstimator as GenderEstimator
+    from agr.prediction import Face as Face
+    from agr.prediction import Prediction as Prediction
+    from agr.predictor import Predictor as Predictor
+    from agr.race.estimator import RaceEstimator as RaceEstimator
+
 _HOMES = {
-    "AgeEstimator": "agr.age",
-    "Face": "agr.predictor",
-    "GenderEstimator": "agr.gender",
-    "Prediction": "agr.predictor",
+    "AgeEstimator": "agr.age.estimator",
+    "Face": "agr.prediction",
+    "GenderEstimator": "agr.gender.estimator",
+    "Prediction": "agr.prediction",
     "Predictor": "agr.predictor",
-    "RaceEstimator": "agr.race",
+    "RaceEstimator": "agr.race.estimator",
 }
 __all__ = [
     "AgeEstimator",

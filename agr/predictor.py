@@ -2,86 +2,25 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from importlib import import_module
 from itertools import islice
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from agr.core.answers import Answer
 from agr.core.engine import OnnxEngine
 from agr.core.images import Pixels, read_image, read_photo, resize
 from agr.errors import ImageError, MissingExtraError, ParameterError, choice
+from agr.prediction import Face, Prediction
 from agr.tasks import TASKS
 
 if TYPE_CHECKING:  # a prediction of crops loads no detector
-    from agr.detect import Detection, Detector
+    from agr.photo.detectors import Detection, Detector
 
 Folder = str | os.PathLike[str]
-Point = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What was read from one face; a task that was left out is None.
-
-    Attributes
-    ----------
-    age : float or None
-        Years.
-    age_interval : tuple of float or None
-        Low and high end in years; holds the true age in 90 % of cases.
-    gender, race : str or None
-        Likeliest label.
-    gender_probabilities, race_probabilities : dict of str to float, or None
-        Calibrated, by label; they sum to 1.
-    error : str or None
-        Why the picture could not be read; then everything else is None.
-    """
-
-    age: float | None = None
-    age_interval: tuple[float, float] | None = None
-    gender: str | None = None
-    gender_probabilities: dict[str, float] | None = None
-    race: str | None = None
-    race_probabilities: dict[str, float] | None = None
-    error: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain Python types, ready for ``json.dumps``."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class Face(Prediction):
-    """A face that was found in a photo, and what was read from it.
-
-    Attributes
-    ----------
-    box : tuple of float, or None
-        Left, top, right and bottom in pixels of the upright photo (the camera's rotation is
-        applied); may reach over its edge.
-    score : float or None
-        How sure the detector is, between 0 and 1.
-    landmarks : dict of str to (x, y), or None
-        Eyes, and nose and mouth corners where the detector tells them; in pixels. Left is what the
-        photo shows further left of an upright face.
-    """
-
-    box: tuple[float, float, float, float] | None = None
-    score: float | None = None
-    landmarks: dict[str, Point] | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain Python types, ready for ``json.dumps``."""
-        places = None
-        if self.landmarks is not None:
-            places = {name: list(point) for name, point in self.landmarks.items()}
-        return {**super().to_dict(), "landmarks": places}
 
 
 class Predictor:
@@ -95,7 +34,7 @@ class Predictor:
         A folder that an estimator saved; default: the model that comes with agr.
     detector : {"centerface", "mtcnn"} or Detector, optional
         What finds the faces of `predict_photo`; default: ``"centerface"``, opened when the first
-        photo comes. ``"mtcnn"`` needs ``pip install "agr[detect]"``; see `agr.detect`.
+        photo comes. ``"mtcnn"`` needs ``pip install "agr[detect]"``; see `agr.photo.detectors`.
     threads : int, optional
         Threads per batch; default: one per core.
 
@@ -131,11 +70,11 @@ class Predictor:
         given = {"age": age, "gender": gender, "race": race}
         self.tasks = tuple(TASKS) if tasks is None else _check_tasks(tasks)
         self._engines: dict[str, OnnxEngine] = {}
-        self._answers: dict[str, Callable[..., list[dict[str, Any]]]] = {}
+        self._answers: dict[str, Answer] = {}
         for task in self.tasks:
-            folder = given[task] or Path(__file__).parent / task / "pretrained"
+            folder = given[task] or TASKS[task].pretrained
             self._engines[task] = OnnxEngine(folder, task, threads=threads)
-            self._answers[task] = import_module(f"agr.{task}.answer").answer
+            self._answers[task] = TASKS[task].load_answer()
         self._sizes = sorted({engine.image_size for engine in self._engines.values()})
         self._threads = threads
         self._detector: Detector | None = None
@@ -279,7 +218,7 @@ class Predictor:
         list of Prediction
             One for each, in the same order.
         """
-        from agr.align import align
+        from agr.photo.alignment import align
 
         framing = self._open_detector().framing
         answers: list[Prediction] = []
@@ -300,7 +239,7 @@ class Predictor:
         ]
 
     def _open_detector(self, name: str | None = None) -> "Detector":
-        from agr.detect import DEFAULT, open_detector
+        from agr.photo.detectors import DEFAULT, open_detector
 
         with self._detector_lock:  # of many threads that come at once, one opens it
             if self._detector is None:

@@ -24,13 +24,13 @@ import pandas as pd
 import agr
 from agr import Predictor, __version__
 from agr.age.bins import find_bins, make_edges
-from agr.core.batches import ImageStore
-from agr.core.data import Faces
 from agr.core.engine import OnnxEngine
-from agr.core.metrics import classification_metrics, regression_metrics
 from agr.datasets import utkface
+from agr.datasets.faces import Faces
+from agr.evaluation.metrics import classification_metrics, regression_metrics
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
+from agr.training.batches import ImageStore
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"

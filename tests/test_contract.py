@@ -11,11 +11,11 @@ from PIL import Image
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 
-from agr.core.augment import Augmentation
-from agr.core.batches import hold_out
 from agr.core.engine import OnnxEngine
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
+from agr.training.augmentation import Augmentation
+from agr.training.batches import hold_out
 
 
 @pytest.fixture(params=list(TASKS))
@@ -489,7 +489,9 @@ class TestCalibration:
         X, y = few[0], few[1][name]
         plain = {}
         for temperature in (1.0, 2.0):
-            monkeypatch.setattr("agr.core.classifier.fit_temperature", lambda *a, t=temperature: t)
+            monkeypatch.setattr(
+                "agr.training.classifier.fit_temperature", lambda *a, t=temperature: t
+            )
             estimator = new_estimator(name, epochs=1).fit(X, y)
             assert estimator.calibration_ == {"temperature": temperature}
             plain[temperature] = estimator.predict_proba(X)

@@ -10,9 +10,9 @@ from PIL import Image
 from agr import Predictor
 from agr.core import images
 from agr.core.images import read_image, read_photo
-from agr.detect import DEFAULT, Detection, open_detector
 from agr.errors import ImageError, MissingExtraError, ParameterError
-from agr.predictor import Face
+from agr.photo.detectors import DEFAULT, Detection, open_detector
+from agr.prediction import Face
 
 FRAMING = {"left_eye": (0.3, 0.3), "right_eye": (0.7, 0.3)}
 
@@ -142,7 +142,7 @@ class TestDetector:
             opened.append(name)
             return open_detector(name, **options)
 
-        monkeypatch.setattr("agr.detect.open_detector", count)
+        monkeypatch.setattr("agr.photo.detectors.open_detector", count)
         reader = Predictor(**models)
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(reader.predict_photo, [photo] * 4))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import agr
-from agr.core.data import make_faces
+from agr.datasets.faces import make_faces
 from agr.datasets.utkface import read
 
 pytestmark = pytest.mark.real

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import onnxruntime
 
-from agr.core import networks
-from agr.core.export import export_onnx
+from agr.training.networks import build as networks
+from agr.training.networks.export import export_onnx
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
-from agr.core.calibration import distribution_interval
+from agr.core.intervals import distribution_interval
 
 COVERAGE = 0.9
 # A label of k whole years is a point, its bin of one year lies half a year to either side.

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
-from agr.core.balance import Plan, inverse_frequency, show_all
 from agr.errors import ParameterError, choice
+from agr.training.balancing import Plan, inverse_frequency, show_all
 
 BALANCES = ("weights", "smoothed_weights")
 SMOOTHING_YEARS = 2.0
@@ -31,7 +31,7 @@ def make_plan(y: npt.NDArray[np.floating], balance: str | None) -> Plan:
     Returns
     -------
     Plan
-        For `agr.core.training.train`.
+        For `agr.training.loop.train`.
     """
     if balance is None:
         return show_all(len(y))

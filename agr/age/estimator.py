@@ -14,13 +14,13 @@ from agr.age import balance as balancing
 from agr.age.answer import COVERAGE, raw_intervals, years
 from agr.age.bins import bin_centers, find_bins, make_edges, soft_targets
 from agr.age.labels import AGE_RANGE
-from agr.core.augment import Augmentation
-from agr.core.balance import Plan
-from agr.core.calibration import fit_margin
-from agr.core.estimator import BUILT, Floats, ImageEstimator
-from agr.core.losses import LABEL_LOSSES, NUMBER_LOSSES, check_loss, make_loss
-from agr.core.metrics import regression_metrics
 from agr.errors import LabelError, ParameterError, choice
+from agr.evaluation.metrics import regression_metrics
+from agr.training.augmentation import Augmentation
+from agr.training.balancing import Plan
+from agr.training.calibration import fit_margin
+from agr.training.estimator import BUILT, Floats, ImageEstimator
+from agr.training.losses import LABEL_LOSSES, NUMBER_LOSSES, check_loss, make_loss
 
 HEADS = ("bins", "regression")
 
@@ -50,7 +50,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         A name that ``agr networks`` lists.
     network_options : dict, optional
         What that network lets one choose, for example ``{"activation": "leaky_relu"}``; its file
-        in ``agr/core/backbones`` explains each.
+        in ``agr/training/networks`` explains each.
     weights : str or None, default="auto"
         Starting weights: ``"auto"`` for the packaged ones where the network has some;
         ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from agr.core.space import balance_of, shared_space
+from agr.training.tuning.space import balance_of, shared_space
 
 
 def search_space(hp: Any, **own: Any) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def search_space(hp: Any, **own: Any) -> dict[str, Any]:
     hp : keras_tuner.HyperParameters
         Source of the draw.
     **own
-        The estimator's network and weights, as `agr.core.space.shared_space` takes them.
+        The estimator's network and weights, as `agr.training.tuning.space.shared_space` takes them.
 
     Returns
     -------

@@ -4,7 +4,12 @@ from typing import Annotated
 
 import typer
 
-from agr.cli import faces, learning, looking, serving, tuning, video
+from agr.cli import explore as looking
+from agr.cli import predict as faces
+from agr.cli import serve as serving
+from agr.cli import train as learning
+from agr.cli import tune as tuning
+from agr.cli import video
 
 app = typer.Typer(
     name="agr",

@@ -82,10 +82,10 @@ def parameters_of(task: str, settings: list[str] | None, **own: Any) -> dict[str
     import json
 
     from agr.errors import ParameterError, choice
-    from agr.tasks import estimator_class
+    from agr.tasks import TASKS
 
     parameters = {name: value for name, value in own.items() if value is not None}
-    known = [name for name in estimator_class(task)().get_params() if name != "random_state"]
+    known = [name for name in TASKS[task].load_estimator()().get_params() if name != "random_state"]
     for setting in settings or []:
         name, equals, value = setting.partition("=")
         if not equals:

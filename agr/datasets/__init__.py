@@ -1,12 +1,11 @@
-"""Readers of data sets: each gives one `agr.core.data.Faces` table."""
+"""Readers of data sets: each gives one `agr.datasets.faces.Faces` table."""
 
 import os
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agr.core.data import Faces
+    from agr.datasets.faces import Faces
 
 
 def read_any(data: str | os.PathLike[str]) -> "Faces":
@@ -31,12 +30,20 @@ def read_any(data: str | os.PathLike[str]) -> "Faces":
     from agr.errors import DatasetError
 
     path = Path(data)
-    readers = {".mat": "imdb_wiki", ".csv": "table", ".parquet": "table"}
-    name = "utkface" if path.is_dir() else readers.get(path.suffix.lower())
-    if name is None or not path.exists():
+    kind = "folder" if path.is_dir() else path.suffix.lower()
+    if kind not in ("folder", ".mat", ".csv", ".parquet") or not path.exists():
         raise DatasetError(
             f"{path} is {'no folder and no table' if path.exists() else 'not there'}; expected a "
             "folder of UTKFace pictures, a .csv or .parquet table, or a .mat file."
         )
-    faces: Faces = import_module(f"agr.datasets.{name}").read(path)
-    return faces
+    if kind == "folder":
+        from agr.datasets import utkface
+
+        return utkface.read(path)
+    if kind == ".mat":
+        from agr.datasets import imdb_wiki
+
+        return imdb_wiki.read(path)
+    from agr.datasets import table
+
+    return table.read(path)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from agr.core.data import Faces, OnBad, ReadReport, make_faces, scan
+from agr.datasets.faces import Faces, OnBad, ReadReport, make_faces, scan
 from agr.errors import DatasetError, MissingExtraError, ParameterError, choice, nearest
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy.typing as npt
 
-from agr.core.balance import Plan
-from agr.core.classifier import FaceClassifier
 from agr.gender import balance as balancing
 from agr.gender.labels import LABELS
+from agr.training.balancing import Plan
+from agr.training.classifier import FaceClassifier
 
 
 class GenderEstimator(FaceClassifier):
@@ -19,7 +19,7 @@ class GenderEstimator(FaceClassifier):
         A name that ``agr networks`` lists.
     network_options : dict, optional
         What that network lets one choose, for example ``{"activation": "leaky_relu"}``; its file
-        in ``agr/core/backbones`` explains each.
+        in ``agr/training/networks`` explains each.
     weights : str or None, default="auto"
         Starting weights: ``"auto"`` for the packaged ones where the network has some;
         ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, Protocol, get_args
 
+from agr.bulk.formats import COLUMNS, FACE_COLUMNS, NO_FACE, Row, rows_of
 from agr.errors import ImageError
-from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE, Row, rows_of
-from agr.predictor import Face, Prediction
+from agr.prediction import Face, Prediction
 from agr.serve.limits import check_picture
 from agr.serve.upload import Picture
 

@@ -3,7 +3,7 @@
 import asyncio
 from concurrent.futures import Future
 
-from agr.output import Row
+from agr.bulk.formats import Row
 from agr.serve.batching import Batcher, QueueFullError
 from agr.serve.limits import Shares
 from agr.serve.metrics import Metrics

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from agr.annotate import label_lines
 from agr.core.images import Pixels
 from agr.errors import ParameterError
-from agr.predictor import Face, Prediction, Predictor
+from agr.photo.annotate import label_lines
+from agr.prediction import Face, Prediction
+from agr.predictor import Predictor
 from agr.video.tracking import Tracker
 
 LEAST_SIGHTINGS = 2  # of a person who counts; what is seen in one frame only is often no face
@@ -129,7 +130,7 @@ class People:
 
 
 def person_lines(person: Person) -> list[str]:
-    """Put into words what is known of a person, for `agr.annotate`.
+    """Put into words what is known of a person, for `agr.photo.annotate`.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agr._version import __version__
-from agr.output import Row
+from agr.bulk.formats import Row
 from agr.video.people import Person
 from agr.video.reading import Frame, Video
 

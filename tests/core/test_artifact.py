@@ -219,7 +219,7 @@ class TestWrite:
         def fail(*args):
             raise RuntimeError("no export")
 
-        monkeypatch.setattr("agr.core.export.export_onnx", fail)
+        monkeypatch.setattr("agr.training.networks.export.export_onnx", fail)
         with pytest.raises(RuntimeError, match="no export"):
             trained["gender"].estimator.save(model)
         load_both(model)

@@ -9,7 +9,7 @@ from agr.core.runtime import open_session
 OPEN = """
 import os
 import numpy as np
-from agr.detect import open_detector
+from agr.photo.detectors import open_detector
 open_detector()(np.zeros((64, 64, 3), np.uint8))
 print(os.environ.get("ORT_DISABLE_TELEMETRY"))
 """
@@ -42,6 +42,6 @@ def test_who_wants_reports_says_so(fresh):
 
 
 def test_threads():
-    path = "agr/detect/centerface.onnx"
+    path = "agr/photo/detectors/centerface.onnx"
     assert open_session(path, 1).get_session_options().intra_op_num_threads == 1
     assert open_session(path).get_session_options().intra_op_num_threads == 0

@@ -16,7 +16,8 @@ from PIL import Image
 
 from agr.core.images import read_image
 from agr.errors import ImageError
-from agr.predictor import Face, Prediction, Predictor
+from agr.prediction import Face, Prediction
+from agr.predictor import Predictor
 from agr.serve.app import create_app
 from agr.serve.settings import Settings
 from agr.tasks import TASKS

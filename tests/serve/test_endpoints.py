@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from agr import __version__
-from agr.predictor import Prediction
+from agr.prediction import Prediction
 
 KEYS = ["image", *Prediction().to_dict()]
 FACE_KEYS = ["image", "box", "score", "landmarks", *Prediction().to_dict()]

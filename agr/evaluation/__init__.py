@@ -1,0 +1,1 @@
+"""Scores of a model, overall and by group."""

@@ -1,0 +1,345 @@
+"""The fit loop: seeded batches, schedules, early stopping, and a state that survives a kill."""
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from agr.errors import ParameterError, choice
+from agr.training.augmentation import NONE, Augmentation
+from agr.training.balancing import Plan
+from agr.training.batches import ImageStore
+
+SCHEDULES = ("cosine", "plateau", "constant")
+PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.3
+LEAST_MOMENTUM, MOST_MOMENTUM = 0.9, 0.97  # of batch normalizations
+STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; see `agr.training.estimator.ImageEstimator` for each parameter."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warmup: float
+    patience: int | None
+    augmentation: Augmentation
+    seed: int
+
+    def steps(self, lessons: "Lessons") -> int:
+        """Count the batches of an epoch."""
+        return max(1, len(lessons.plan) // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What there is to learn: pictures, their targets of shape (n, k), and what an epoch shows."""
+
+    store: ImageStore
+    targets: npt.NDArray[np.float32]
+    plan: Plan
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Shuffled, augmented training batches; what an epoch holds depends on seed and epoch only."""
+
+    def __init__(
+        self,
+        lessons: Lessons,
+        image_size: int,
+        recipe: Recipe,
+        epoch: int,
+    ) -> None:
+        super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
+        self._lessons, self._size, self._recipe = lessons, image_size, recipe
+        self._start(epoch)
+
+    def _start(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._order = self._lessons.plan.order(np.random.default_rng((self._recipe.seed, epoch)))
+
+    def __len__(self) -> int:
+        return self._recipe.steps(self._lessons)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+        first, plan = index * self._recipe.batch_size, self._lessons.plan
+        shown = self._order[first : first + self._recipe.batch_size]
+        rows = plan.rows[shown]
+        images = np.stack(
+            [
+                (self._recipe.augmentation if augmented else NONE).apply(
+                    image,
+                    self._size,
+                    # Seeded by the place in the epoch, so that no two copies are changed alike.
+                    np.random.default_rng((self._recipe.seed, self._epoch, place)),
+                )
+                for place, (image, augmented) in enumerate(
+                    zip(self._lessons.store[rows], plan.augmented[shown], strict=True), first
+                )
+            ]
+        )
+        return images, self._lessons.targets[rows], plan.weights[shown].astype(np.float32)
+
+    def on_epoch_end(self) -> None:
+        """Go on with the next epoch's order."""
+        self._start(self._epoch + 1)
+
+
+class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps history, the best weights and the last state; stops early; resumes from a folder."""
+
+    def __init__(self, directory: Path, fingerprint: str, recipe: Recipe) -> None:
+        super().__init__()
+        self._directory, self._recipe = directory, recipe
+        self._fingerprint = fingerprint
+        self.history: list[dict[str, float]] = []
+        self.done = False
+
+    @property
+    def _best(self) -> int:
+        # Without validation pictures every epoch counts as better than the one before.
+        return min(range(len(self.history)), key=lambda i: self.history[i].get("val_loss", -i))
+
+    def restore(self, model: keras.Model) -> int:
+        """Load the last state, if the folder holds one; returns the epoch to go on with."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        try:
+            state = json.loads((self._directory / "state.json").read_text())
+        except FileNotFoundError:
+            return 0
+        if state["fingerprint"] != self._fingerprint:
+            raise ParameterError(
+                f"{self._directory} holds another training (other data or parameters). "
+                "Choose an empty folder, or delete this one to start anew."
+            )
+        self.history, self.done = state["history"], state["done"]
+        model.load_weights(self._directory / f"epoch-{len(self.history)}.weights.h5")
+        for generator, seed in zip(_generators(model), state.get("seeds", ()), strict=False):
+            generator.state.assign(seed)
+        return len(self.history)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Note the scores, keep the state, and stop when nothing gets better."""
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        logs["learning_rate"] = float(
+            keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+        )
+        logs["seconds"] = round(time.monotonic() - self._started, 2)
+        bad = [logs[n] for n in ("loss", "val_loss") if not math.isfinite(logs.get(n, 0))]
+        if bad:
+            raise ParameterError(
+                f"The loss became {bad[0]} in epoch {epoch + 1}; lower learning_rate "
+                f"(now {self._recipe.learning_rate:.2g})."
+            )
+        self.history.append(logs)
+        if self._best == epoch:
+            self._write("best")
+        patience = self._recipe.patience
+        if patience is not None and epoch - self._best >= patience:
+            self.done = self.model.stop_training = True
+        if self._recipe.schedule == "plateau":
+            self._lower_rate(epoch)
+        self._write(f"epoch-{epoch + 1}")
+        self._write_state()
+        (self._directory / f"epoch-{epoch}.weights.h5").unlink(missing_ok=True)
+
+    def finish(self, model: keras.Model) -> None:
+        """Put the best epoch's weights into the model."""
+        self.set_model(model)  # nothing was trained where the state was that of the end
+        self.done = True
+        self._write_state()
+        model.load_weights(self._directory / "best.weights.h5")
+
+    def _lower_rate(self, epoch: int) -> None:
+        # Counted from the history, so that a resumed training goes on as it would have; keras's
+        # own callback forgets its count.
+        rates = [record["learning_rate"] for record in self.history]
+        since_drop = next((k for k, r in enumerate(reversed(rates)) if r != rates[-1]), len(rates))
+        if min(epoch - self._best, since_drop) >= PLATEAU_EPOCHS:
+            self.model.optimizer.learning_rate = rates[-1] * PLATEAU_FACTOR
+
+    def _write(self, name: str) -> None:
+        # A kill while writing must leave the last good file: write beside it, then rename.
+        part = self._directory / f"{name}-part.weights.h5"
+        self.model.save_weights(part, overwrite=True)
+        os.replace(part, self._directory / f"{name}.weights.h5")
+
+    def _write_state(self) -> None:
+        part = self._directory / "state.json.part"
+        state = {
+            "fingerprint": self._fingerprint,
+            "history": self.history,
+            "done": self.done,
+            # Dropout's place in its sequence; keras's weight files do not hold it.
+            "seeds": [
+                keras.ops.convert_to_numpy(g.state).tolist() for g in _generators(self.model)
+            ],
+        }
+        part.write_text(json.dumps(state))
+        os.replace(part, self._directory / "state.json")
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Give new keras weights a seed and leave the global state of Python and numpy."""
+    states = random.getstate(), np.random.get_state()
+    keras.utils.set_random_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+
+
+def reseed(model: keras.Model, seed: int) -> None:
+    """Let the dropout of a network begin anew, so that going on with it can be repeated."""
+    for generator in _generators(model):
+        generator.state.assign([seed % 2**32, 0])
+
+
+def say_epochs(epochs: int, say: Callable[[str], None]) -> Any:
+    """Make a callback that says each epoch's scores in a line.
+
+    Parameters
+    ----------
+    epochs : int
+        How many there will be.
+    say : callable
+        Takes the line.
+
+    Returns
+    -------
+    keras.callbacks.Callback
+        For ``fit``.
+    """
+
+    def line(epoch: int, logs: dict[str, float]) -> None:
+        scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
+        say(f"epoch {epoch + 1}/{epochs}  {scores}")
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=line)
+
+
+def train(
+    model: keras.Model,
+    loss: Any,
+    metrics: list[Any],
+    lessons: Lessons,
+    validation: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None,
+    recipe: Recipe,
+    *,
+    image_size: int,
+    directory: Path,
+    fingerprint: str,
+    callbacks: list[Any],
+) -> list[dict[str, float]]:
+    """Fit a model, and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes uint8 pictures; altered.
+    loss, metrics
+        As ``compile`` takes them.
+    lessons : Lessons
+        What to learn.
+    validation : tuple of images of shape (m, size, size, 3) and targets of shape (m, k), or None
+        Chooses the best epoch; without it that is the last.
+    recipe : Recipe
+        How.
+    image_size : int
+        Side of the network's input.
+    directory : Path
+        Holds the state; a folder with the state of the same training goes on where it stopped.
+    fingerprint : str
+        Names this training: data and parameters.
+    callbacks : list of keras callbacks
+        Called besides our own.
+
+    Returns
+    -------
+    list of dict
+        Loss, metrics, learning rate and seconds of each epoch.
+    """
+    progress = Progress(directory, fingerprint, recipe)
+    steps = recipe.steps(lessons)
+    _set_momentum(model, steps * recipe.epochs)
+    optimizer = keras.optimizers.AdamW(
+        _learning_rate(recipe, steps), weight_decay=recipe.weight_decay
+    )
+    # Biases and the parameters of normalizations are not decayed (He et al., Bag of Tricks, 2019).
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    model.compile(optimizer, loss=loss, weighted_metrics=metrics)
+    optimizer.build(model.trainable_variables)
+    epoch = progress.restore(model)
+    if not progress.done and epoch < recipe.epochs:
+        model.fit(
+            Batches(lessons, image_size=image_size, recipe=recipe, epoch=epoch),
+            epochs=recipe.epochs,
+            initial_epoch=epoch,
+            validation_data=validation,
+            validation_batch_size=128,
+            shuffle=False,
+            callbacks=[*callbacks, progress],
+            verbose=0,
+        )
+    progress.finish(model)
+    return progress.history
+
+
+def _layers(model: keras.Model) -> Iterator[Any]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):  # a trunk
+            yield from _layers(layer)
+        else:
+            yield layer
+
+
+def _generators(model: keras.Model) -> list[Any]:
+    found = (getattr(layer, "seed_generator", None) for layer in _layers(model))
+    return [generator for generator in found if generator is not None]
+
+
+def _set_momentum(model: keras.Model, steps: int) -> None:
+    """Let normalizations remember a tenth of the training's steps, from 10 to 33 batches.
+
+    Keras's default is 100 batches: after a short training the statistics would be mostly those from
+    before it, and the answers to new pictures nonsense.
+    """
+    momentum = min(max(1 - 10 / steps, LEAST_MOMENTUM), MOST_MOMENTUM)
+    for layer in _layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = momentum
+
+
+def _learning_rate(recipe: Recipe, steps: int) -> Any:
+    if recipe.schedule not in SCHEDULES:
+        raise ParameterError(choice("schedule", recipe.schedule, SCHEDULES))
+    if recipe.schedule != "cosine":
+        return recipe.learning_rate
+    total = steps * recipe.epochs
+    warmup = round(total * recipe.warmup)
+    return keras.optimizers.schedules.CosineDecay(
+        recipe.learning_rate / 20,
+        total - warmup,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup,
+    )

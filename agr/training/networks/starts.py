@@ -1,0 +1,124 @@
+"""The weights that a network starts with: packaged, ImageNet's, from a file or a saved model."""
+
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from agr.core import artifact
+from agr.errors import ParameterError
+from agr.training.networks.applications import make_trunk
+from agr.training.networks.registry import BACKBONES
+
+PACKAGED = Path(__file__).parent
+
+
+def load_start(model: keras.Model, network: str, weights: str | None, task: str) -> None:
+    """Put starting weights into a network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        New; altered.
+    network : str
+        Its name in `agr.training.networks.registry.BACKBONES`.
+    weights : str or None
+        As `agr.training.networks.build.build` takes it.
+    task : str
+        What a saved model must be for.
+    """
+    if weights is None:
+        return
+    if weights == "auto":
+        packaged = PACKAGED / f"{network}.npz"
+        if packaged.is_file():
+            _load_arrays(model, packaged)
+    elif weights == "imagenet":
+        _load_imagenet(model, network)
+    elif Path(weights).is_dir():
+        _continue_from(model, weights, task)
+    elif not Path(weights).is_file():
+        raise ParameterError(
+            "weights must be 'auto', 'imagenet', None, a file with starting weights or a saved "
+            f"model's folder; there is no {weights!r}."
+        )
+    elif find_trunk(model) is not None:
+        _load_trunk(model, Path(weights))
+    else:
+        _load_arrays(model, Path(weights))
+
+
+def find_trunk(model: keras.Model) -> keras.Model | None:
+    """Give the model inside the model, which a network of ``keras.applications`` has."""
+    return next((layer for layer in model.layers if isinstance(layer, keras.Model)), None)
+
+
+def _load_imagenet(model: keras.Model, network: str) -> None:
+    if BACKBONES[network].start != "imagenet":
+        having = [name for name, backbone in BACKBONES.items() if backbone.start == "imagenet"]
+        raise ParameterError(
+            f"There are no ImageNet weights for {network}; weights='imagenet' is for "
+            f"{', '.join(having)}."
+        )
+    try:
+        # The size plays no part in the weights; of others than its own Keras warns.
+        trained = make_trunk(network, BACKBONES[network].native_size, "imagenet")
+    except Exception as error:  # Keras raises no kind of its own when a download fails
+        raise ParameterError(
+            f"The ImageNet weights of {network} cannot be downloaded: {error}. Connect this "
+            "machine, or download the file elsewhere and give its path: weights='FILE.h5'; "
+            "weights=None starts from random ones."
+        ) from error
+    trunk: Any = find_trunk(model)
+    trunk.set_weights(trained.get_weights())
+
+
+def _load_trunk(model: keras.Model, path: Path) -> None:
+    trunk: Any = find_trunk(model)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # so Keras tells what it leaves random
+            trunk.load_weights(path)
+    except (UserWarning, ValueError, KeyError, OSError) as error:
+        raise ParameterError(
+            f"{path} holds no weights for {trunk.name}; give the .h5 file that Keras has for it "
+            f"without the classifier ('notop'). Keras says: {error}"
+        ) from error
+
+
+def _load_arrays(model: keras.Model, path: Path) -> None:
+    stored: dict[str, Any] = {}
+    if zipfile.is_zipfile(path):
+        with np.load(path, allow_pickle=False) as file:
+            stored = dict(file)
+    missing = []
+    for layer in model.layers:
+        found: list[Any] = [
+            stored.get(f"{layer.name}/{variable.name}") for variable in layer.weights
+        ]
+        shapes = [tuple(variable.shape) for variable in layer.weights]
+        if [getattr(array, "shape", None) for array in found] == shapes:
+            layer.set_weights([array.astype("float32") for array in found])
+        elif not isinstance(layer, keras.layers.Dense):  # whose head may be for other labels
+            missing.append(layer.name)
+    if missing:
+        raise ParameterError(
+            f"{path} holds no weights, or of other shapes, for {len(missing)} layers of this "
+            f"network, first {missing[0]}; give an .npz file with all of its trunk, or a saved "
+            "model's folder."
+        )
+
+
+def _continue_from(model: keras.Model, folder: str, task: str) -> None:
+    manifest = artifact.read_manifest(folder, task)
+    path = artifact.checked_file(folder, manifest, artifact.KERAS)
+    saved = keras.models.load_model(path, safe_mode=True, compile=False)
+    try:
+        model.set_weights(saved.get_weights())
+    except ValueError as error:
+        raise ParameterError(
+            f"{folder} holds another network than this one, so it cannot be the start: {error}"
+        ) from None

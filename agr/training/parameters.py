@@ -1,0 +1,184 @@
+"""What a fit refuses before it starts, and parameters as plain values."""
+
+import math
+import numbers
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.errors import ParameterError, choice
+from agr.training.augmentation import Augmentation, make_augmentation
+from agr.training.networks.registry import find
+
+COLORS = ("rgb", "grayscale")
+TRAINABLE = re.compile(r"all|head|(last|from):\d+")
+Rule = tuple[str, type, Callable[[Any], bool], str]
+
+RULES: tuple[Rule, ...] = (
+    ("epochs", numbers.Integral, lambda v: v >= 1, "a whole number of at least 1"),
+    ("batch_size", numbers.Integral, lambda v: v >= 1, "a whole number of at least 1"),
+    ("learning_rate", numbers.Real, lambda v: 0 < v < math.inf, "above 0"),
+    ("weight_decay", numbers.Real, lambda v: 0 <= v < math.inf, "at least 0"),
+    ("dropout", numbers.Real, lambda v: 0 <= v < 1, "from 0 to below 1"),
+    ("warmup", numbers.Real, lambda v: 0 <= v < 1, "from 0 to below 1"),
+)
+OPTIONAL_RULES: tuple[Rule, ...] = (
+    ("image_size", numbers.Integral, lambda v: v >= 16, "None or a whole number of at least 16"),
+    ("patience", numbers.Integral, lambda v: v >= 1, "None or a whole number of at least 1"),
+    ("random_state", numbers.Integral, lambda v: 0 <= v < 2**32, "None or from 0 to 2**32 - 1"),
+)
+
+
+def check_parameters(estimator: Any) -> None:
+    """Refuse parameters that cannot work: those that all tasks share, then the task's own.
+
+    Parameters
+    ----------
+    estimator : ImageEstimator
+        Its parameters are looked at.
+
+    Raises
+    ------
+    ParameterError
+        Names the first wrong parameter, what was expected and what came.
+    """
+    make_augmentation(estimator.augmentation)
+    given = tuple(rule for rule in OPTIONAL_RULES if getattr(estimator, rule[0]) is not None)
+    for name, kind, good, expected in RULES + given:
+        value = getattr(estimator, name)
+        if not isinstance(value, kind) or not good(value):
+            raise ParameterError(f"{name} must be {expected}, got {value!r}.")
+    find(estimator.network, estimator.image_size)
+    split_trainable(estimator.trainable)
+    if estimator.color not in COLORS:
+        raise ParameterError(choice("color", estimator.color, COLORS))
+    estimator._check_parameters()
+
+
+def split_trainable(trainable: str) -> tuple[str, int]:
+    """Cut what learns into a word and a number of layers.
+
+    Parameters
+    ----------
+    trainable : str
+        ``"all"``, ``"head"``, ``"last:N"`` or ``"from:N"``.
+
+    Returns
+    -------
+    word : {"all", "head", "last", "from"}
+        What it begins with.
+    n : int
+        N, and 0 without one.
+
+    Raises
+    ------
+    ParameterError
+        It is none of these.
+    """
+    if not TRAINABLE.fullmatch(str(trainable)):
+        raise ParameterError(
+            f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
+        )
+    word, _, n = trainable.partition(":")
+    return word, int(n or 0)
+
+
+def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:
+    """Give sample weights as numbers; None is 1 for every picture.
+
+    Parameters
+    ----------
+    weights : array of shape (n,) or None
+        Finite, at least 0, not all 0.
+    n : int
+        Number of pictures.
+
+    Returns
+    -------
+    array of shape (n,)
+        Checked.
+    """
+    if weights is None:
+        return np.ones(n)
+    try:
+        checked = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        raise ParameterError(f"sample_weight must hold {n} numbers, got {weights!r}.") from None
+    if checked.shape != (n,):
+        raise ParameterError(f"sample_weight must hold {n} numbers, got shape {checked.shape}.")
+    bad = ~(np.isfinite(checked) & (checked >= 0))
+    if bad.any():
+        raise ParameterError(
+            f"sample_weight must hold finite numbers of at least 0; {bad.sum()} of {n} are not, "
+            f"first {checked[bad][0]:g}."
+        )
+    if not checked.sum():
+        raise ParameterError("sample_weight must not be 0 for every picture.")
+    return checked
+
+
+def soft_labels_like(
+    targets: npt.NDArray[np.float32], soft_labels: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """Refuse soft labels that are no probabilities, or not one row a picture.
+
+    Parameters
+    ----------
+    targets : array of shape (n, k)
+        What would be learned without them.
+    soft_labels : array of shape (n, k)
+        Rows of probabilities.
+
+    Returns
+    -------
+    array of shape (n, k)
+        The soft labels.
+    """
+    if targets.shape[1] == 1:
+        raise ParameterError("soft_labels are probabilities, so head='regression' has no use.")
+    if soft_labels.shape != targets.shape:
+        raise ParameterError(
+            f"soft_labels must have shape {targets.shape}, got {soft_labels.shape}."
+        )
+    if not ((soft_labels >= 0).all() and np.allclose(soft_labels.sum(axis=1), 1, atol=1e-3)):
+        raise ParameterError("Every row of soft_labels must hold probabilities that sum to 1.")
+    return soft_labels
+
+
+def make_seed(random_state: int | None) -> int:
+    """Give the seed of a fit; None draws one."""
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    return int(random_state)
+
+
+def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn parameters into types that JSON knows.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As ``get_params`` gives them.
+
+    Returns
+    -------
+    dict
+        Augmentations as dicts, arrays and tuples as lists, paths as str.
+    """
+
+    def convert(value: Any) -> Any:
+        if isinstance(value, Augmentation):
+            value = value.to_dict()
+        if isinstance(value, Mapping):
+            return {k: convert(v) for k, v in value.items()}
+        if isinstance(value, np.ndarray | np.generic):
+            return value.tolist()
+        if isinstance(value, list | tuple):
+            return [convert(v) for v in value]
+        return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+    return {name: convert(value) for name, value in parameters.items()}

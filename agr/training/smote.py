@@ -1,0 +1,123 @@
+"""SMOTE: made-up examples between neighbours of a rare label (Chawla et al., JAIR 2002).
+
+Made from features, or, for comparison, from the pixels of small pictures.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agr.core.images import Pixels
+from agr.errors import LabelError, MissingExtraError
+
+NEIGHBOURS = 5
+LARGEST_SIDE = 64  # pixels; the distances between larger pictures take gigabytes and hours
+
+
+def check(y: npt.NDArray[np.str_]) -> None:
+    """Refuse labels of which nothing can be made up.
+
+    Parameters
+    ----------
+    y : array of shape (n,)
+        Of the training pictures.
+
+    Raises
+    ------
+    MissingExtraError
+        imbalanced-learn is not installed.
+    LabelError
+        A rare label has too few pictures to have neighbours.
+    """
+    try:
+        import imblearn  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            'SMOTE needs imbalanced-learn: pip install "agr[balance]"'
+        ) from error
+    labels, counts = np.unique(y, return_counts=True)
+    if counts.min() < counts.max() and counts.min() <= NEIGHBOURS:
+        raise LabelError(
+            f"SMOTE needs at least {NEIGHBOURS + 1} training pictures of every label; "
+            f"{labels[counts.argmin()]} has {counts.min()}."
+        )
+
+
+def smote_features(
+    features: npt.NDArray[np.floating], y: npt.NDArray[np.str_], seed: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
+    """Add made-up examples until every label is as frequent as the most frequent.
+
+    Parameters
+    ----------
+    features : array of shape (n, k)
+        Of the training pictures.
+    y : array of shape (n,)
+        Their labels.
+    seed : int
+        Repeats the draw.
+
+    Returns
+    -------
+    features : array of shape (m, k)
+        The given ones first, as they were.
+    y : array of shape (m,)
+        Their labels.
+
+    Raises
+    ------
+    MissingExtraError, LabelError
+        As `check`.
+    """
+    check(y)
+    from imblearn.over_sampling import SMOTE
+
+    if len(np.unique(y)) == 1:  # as a part of the pictures may be; imbalanced-learn refuses it
+        return np.asarray(features, dtype=np.float32), y
+    sampler = SMOTE(k_neighbors=NEIGHBOURS, random_state=seed)
+    more, y_more = sampler.fit_resample(features, y)
+    return np.asarray(more, dtype=np.float32), np.asarray(y_more)
+
+
+def smote_images(
+    images: Pixels, y: npt.NDArray[np.str_], seed: int
+) -> tuple[Pixels, npt.NDArray[np.str_]]:
+    """Add made-up pictures; parameters and errors as `smote_features`, pictures uint8 RGB."""
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    more, y_more = smote_features(flat, y, seed)
+    pixels = np.clip(np.rint(more), 0, 255).astype(np.uint8)
+    return pixels.reshape(-1, *images.shape[1:]), y_more
+
+
+def refit_head(
+    model: Any, features: npt.NDArray[np.floating], y: npt.NDArray[np.str_], weights: Any, seed: int
+) -> None:
+    """Learn a network's last dense layer anew, on features that SMOTE balanced.
+
+    The trunk is learned from the real pictures as they are, and the last layer from balanced
+    features (Kang et al., Decoupling Representation and Classifier, ICLR 2020).
+
+    Parameters
+    ----------
+    model : keras.Model
+        From `agr.training.networks.build.build`; altered.
+    features : array of shape (n, k)
+        What the last layer gets of each training picture.
+    y : array of shape (n,)
+        Their labels.
+    weights : array of shape (n,)
+        How much each counts; made-up ones count as much as these do on average.
+    seed : int
+        Repeats the draw.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    more, y_more = smote_features(features, y, seed)
+    # Their mean is 1, since the logistic regression's penalty is relative to their sum.
+    all_weights = np.append(weights / weights.mean(), np.ones(len(y_more) - len(y)))
+    found = LogisticRegression(max_iter=1000).fit(more, y_more, sample_weight=all_weights)
+    kernel, bias = found.coef_.T, found.intercept_
+    if kernel.shape[1] == 1:  # of two labels it gives the second's logit alone
+        kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
+    model.get_layer("logits").set_weights([kernel, bias])
