@@ -12,8 +12,20 @@ AgrError
 ```
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+
+EXTRAS = {  # what needs each extra, as the beginning of a sentence
+    "balance": "SMOTE needs",
+    "detect": "The detector mtcnn needs",
+    "heic": "HEIC pictures need",
+    "parquet": "Parquet needs",
+    "plots": "Plots need",
+    "serve": "The service needs",
+    "train": "Training, tuning and evaluation need",
+    "video": "Video needs",
+}
 
 
 class AgrError(Exception):
@@ -46,6 +58,31 @@ class ArtifactError(AgrError, ValueError):
 
 class MissingExtraError(AgrError, ImportError):
     """An optional package is needed; the message holds the command that installs it."""
+
+
+@contextmanager
+def require(extra: str) -> Iterator[None]:
+    """Word the failure of the imports inside, which an extra brings.
+
+    Parameters
+    ----------
+    extra : str
+        A key of `EXTRAS`.
+
+    Raises
+    ------
+    MissingExtraError
+        A package is not installed; the message names it and the command that installs it.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "agr":
+            raise  # a fault of ours
+        raise MissingExtraError(
+            f'{EXTRAS[extra]} {error.name.split(".")[0]}: pip install "agr-faces[{extra}]"',
+            name=error.name,
+        ) from None
 
 
 def choice(name: str, value: object, choices: Iterable[object]) -> str:

@@ -127,7 +127,7 @@ class TestDetector:
 
     def test_absent_package_is_told_at_once(self, models, monkeypatch):
         monkeypatch.setitem(sys.modules, "mtcnn", None)
-        with pytest.raises(MissingExtraError, match=r'pip install "agr\[detect\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[detect\]"'):
             Predictor(**models, detector="mtcnn")
 
     def test_crops_open_no_detector(self, models, astronaut):
@@ -150,7 +150,7 @@ class TestDetector:
         assert all(answer == answers[0] for answer in answers)
 
     def test_mtcnn_finds_the_same_faces(self, models, photo, predictor):
-        pytest.importorskip("mtcnn", reason="the extra agr[detect] is not installed")
+        pytest.importorskip("mtcnn", reason="the extra agr-faces[detect] is not installed")
         found = Predictor(**models, detector="mtcnn").predict_photo(photo)
         for ours, theirs, side in zip(
             predictor.predict_photo(photo), found, (240, 120), strict=True
@@ -225,7 +225,9 @@ class TestFormats:
         np.testing.assert_allclose(found[0].box, expected[0].box, atol=6)
 
     def test_heic(self, predictor, photo, tmp_path):
-        heif = pytest.importorskip("pillow_heif", reason="the extra agr[heic] is not installed")
+        heif = pytest.importorskip(
+            "pillow_heif", reason="the extra agr-faces[heic] is not installed"
+        )
         path = tmp_path / "photo.heic"
         heif.from_pillow(photo).save(path, quality=90)
         for source in (path, path.read_bytes(), io.BytesIO(path.read_bytes())):
@@ -236,12 +238,14 @@ class TestFormats:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         path = tmp_path / "photo.heic"
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-        with pytest.raises(MissingExtraError, match=r'photo.heic .* pip install "agr\[heic\]"'):
+        with pytest.raises(
+            MissingExtraError, match=r'photo.heic .* pip install "agr-faces\[heic\]"'
+        ):
             predictor.predict_photo(path)
-        assert "agr[heic]" in next(predictor.stream([path])).error
+        assert "agr-faces[heic]" in next(predictor.stream([path])).error
 
     def test_damaged_heic(self, tmp_path):
-        pytest.importorskip("pillow_heif", reason="the extra agr[heic] is not installed")
+        pytest.importorskip("pillow_heif", reason="the extra agr-faces[heic] is not installed")
         path = tmp_path / "photo.heic"
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
         with pytest.raises(ImageError, match="cannot be decoded"):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from agr.errors import MissingExtraError
+from agr.errors import require
 
 COLUMNS = (
     "image",
@@ -131,11 +131,9 @@ def _csv(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[str]:
 
 
 def _write_parquet(rows: Iterable[Row], stream: IO[bytes], columns: Sequence[str]) -> None:
-    try:
+    with require("parquet"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingExtraError('Parquet needs pyarrow: pip install "agr[parquet]"') from None
     text, number = pa.string(), pa.float64()
     types = {
         "age": number,

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from agr.datasets.faces import Faces, OnBad, ReadReport, make_faces, scan
-from agr.errors import DatasetError, MissingExtraError, ParameterError, choice, nearest
+from agr.errors import DatasetError, ParameterError, choice, nearest, require
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
 
@@ -242,12 +242,10 @@ def _load(source: Any) -> tuple[pd.DataFrame, Path, str]:
 
 
 def _load_parquet(path: Path) -> pd.DataFrame:
+    with require("parquet"):
+        import pyarrow  # noqa: F401
     try:
         return pd.read_parquet(path.absolute(), engine="pyarrow")
-    except ImportError:
-        raise MissingExtraError(
-            'Reading parquet needs pyarrow: pip install "agr[parquet]"'
-        ) from None
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist; check the path.") from None
     except (OSError, ValueError) as error:

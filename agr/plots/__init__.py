@@ -1,4 +1,4 @@
-"""Plots of labelled data and of results; needs ``pip install "agr[plots]"``.
+"""Plots of labelled data and of results; needs ``pip install "agr-faces[plots]"``.
 
 Every function takes ``ax=``, a matplotlib Axes to draw on, and gives the Axes back, so that plots
 can be put together and changed. Without it a new pyplot figure is made.

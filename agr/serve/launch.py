@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from agr.errors import MissingExtraError, ParameterError
+from agr.errors import ParameterError, require
 from agr.serve.settings import Settings
 
 
@@ -43,15 +43,11 @@ def launch(
     """
     if workers < 1:
         raise ParameterError(f"workers must be at least 1, got {workers}.")
-    try:
+    with require("serve"):
         import uvicorn
 
         from agr.serve.app import create_app, to_environment
         from agr.serve.metrics import SHARED_FOLDER
-    except ImportError as error:
-        raise MissingExtraError(
-            f'agr serve needs {error.name}: pip install "agr[serve]"'
-        ) from error
     from agr.predictor import Predictor
 
     predictor.setdefault("threads", max(1, (os.cpu_count() or 1) // workers))

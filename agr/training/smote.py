@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.core.images import Pixels
-from agr.errors import LabelError, MissingExtraError
+from agr.errors import LabelError, require
 
 NEIGHBOURS = 5
 LARGEST_SIDE = 64  # pixels; the distances between larger pictures take gigabytes and hours
@@ -30,12 +30,8 @@ def check(y: npt.NDArray[np.str_]) -> None:
     LabelError
         A rare label has too few pictures to have neighbours.
     """
-    try:
+    with require("balance"):
         import imblearn  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            'SMOTE needs imbalanced-learn: pip install "agr[balance]"'
-        ) from error
     labels, counts = np.unique(y, return_counts=True)
     if counts.min() < counts.max() and counts.min() <= NEIGHBOURS:
         raise LabelError(

@@ -1,6 +1,6 @@
 """Videos and cameras: frames in, people out who keep their id.
 
-Needs ``pip install "agr[video]"``.
+Needs ``pip install "agr-faces[video]"``.
 
 >>> from agr import Predictor
 >>> from agr.video import People, Video

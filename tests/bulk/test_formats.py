@@ -56,7 +56,7 @@ def test_csv():
 
 
 def test_parquet(tmp_path):
-    pytest.importorskip("pyarrow", reason="parquet is an extra: agr[parquet]")
+    pytest.importorskip("pyarrow", reason="parquet is an extra: agr-faces[parquet]")
     import pyarrow.parquet as pq
 
     (tmp_path / "rows.parquet").write_bytes(written([GOOD, BAD], "parquet"))
@@ -67,7 +67,7 @@ def test_parquet(tmp_path):
 
 
 def test_parquet_in_parts(tmp_path):
-    pytest.importorskip("pyarrow", reason="parquet is an extra: agr[parquet]")
+    pytest.importorskip("pyarrow", reason="parquet is an extra: agr-faces[parquet]")
     import pyarrow.parquet as pq
 
     (tmp_path / "rows.parquet").write_bytes(written([GOOD] * 10_001, "parquet"))

@@ -96,7 +96,7 @@ class TestPredict:
         assert os.listdir(tmp_path) == ["rows.csv"]
 
     def test_parquet(self, pictures, models, tmp_path):
-        pytest.importorskip("pyarrow", reason="parquet is an extra: agr[parquet]")
+        pytest.importorskip("pyarrow", reason="parquet is an extra: agr-faces[parquet]")
         import pyarrow.parquet as pq
 
         path = tmp_path / "rows.parquet"
@@ -116,7 +116,7 @@ class TestPredict:
         path = tmp_path / "rows.parquet"
         found = run("predict", pictures, "--format", "parquet", "--output", path, *models)
         assert found.exit_code == 2
-        assert 'Parquet needs pyarrow: pip install "agr[parquet]"' in found.stderr
+        assert 'Parquet needs pyarrow: pip install "agr-faces[parquet]"' in found.stderr
         assert os.listdir(tmp_path) == []
 
     def test_some_pictures_cannot_be_read(self, pictures, models):
@@ -340,7 +340,7 @@ class TestHelp:
     @pytest.mark.parametrize("command", ["predict", "annotate", "video", "serve"])
     def test_square_brackets_are_shown(self, command, monkeypatch):
         monkeypatch.setenv("COLUMNS", "200")
-        assert 'pip install "agr[detect]"' in run(command, "--help").stdout
+        assert 'pip install "agr-faces[detect]"' in run(command, "--help").stdout
 
 
 class TestProcess:

@@ -74,7 +74,9 @@ class TestPredict:
         assert "left_eye" in json.loads(rows[0]["landmarks"])
 
     def test_parquet(self, folder, options, tmp_path):
-        parquet = pytest.importorskip("pyarrow.parquet", reason="agr[parquet] is not installed")
+        parquet = pytest.importorskip(
+            "pyarrow.parquet", reason="agr-faces[parquet] is not installed"
+        )
         path = tmp_path / "rows.parquet"
         words = ["--faces", "detect", "--format", "parquet", "--output", path]
         assert run("predict", folder, *words, *options).exit_code == 1
@@ -93,7 +95,7 @@ class TestPredict:
         words = ["--faces", "detect", "--detector", "mtcnn"]
         done = run("predict", folder / "two.png", *words, *options)
         assert done.exit_code == 2
-        assert 'pip install "agr[detect]"' in done.stderr
+        assert 'pip install "agr-faces[detect]"' in done.stderr
 
 
 class TestAnnotate:
@@ -130,4 +132,4 @@ class TestAnnotate:
 @pytest.mark.parametrize("command", ["predict", "annotate"])
 def test_help_names_the_extra_in_full(command):
     shown = RUNNER.invoke(app, [command, "--help"], env={"COLUMNS": "300"}).output
-    assert 'mtcnn needs pip install "agr[detect]".' in shown
+    assert 'mtcnn needs pip install "agr-faces[detect]".' in shown

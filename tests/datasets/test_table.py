@@ -69,7 +69,7 @@ class TestSources:
 
     def test_parquet_without_pyarrow(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(MissingExtraError, match=r'pip install "agr\[parquet\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[parquet\]"'):
             table.read(tmp_path / "mine.parquet")
 
     @pytest.mark.parametrize("source", [None, 3, {"path": ["a"]}], ids=["none", "int", "dict"])

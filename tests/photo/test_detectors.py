@@ -25,7 +25,7 @@ def astronaut():
 @pytest.fixture(scope="module", params=DETECTORS)
 def detector(request):
     if request.param == "mtcnn":
-        pytest.importorskip("mtcnn", reason="the extra agr[detect] is not installed")
+        pytest.importorskip("mtcnn", reason="the extra agr-faces[detect] is not installed")
     return open_detector(request.param)
 
 
@@ -150,7 +150,7 @@ class TestParameters:
 
     def test_mtcnn_is_absent(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "mtcnn", None)
-        with pytest.raises(MissingExtraError, match=r'pip install "agr\[detect\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[detect\]"'):
             open_detector("mtcnn")
 
 

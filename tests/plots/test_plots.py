@@ -14,7 +14,7 @@ from agr.photo.annotate import annotate
 from agr.plots import canvas, pictures, results
 from agr.prediction import Face
 
-pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
 
 LABELS = ("asian", "black", "white")
 TRUTH = np.array(["asian", "asian", "black", "black", "white", "white"])
@@ -126,7 +126,7 @@ class TestEveryPlot:
             monkeypatch.setitem(sys.modules, module, None)
         with pytest.raises(MissingExtraError) as raised:
             call(*([AGES] if call is plots.age_histogram else []))
-        assert str(raised.value) == 'Plots need matplotlib: pip install "agr[plots]"'
+        assert str(raised.value) == 'Plots need matplotlib: pip install "agr-faces[plots]"'
 
 
 class TestPeople:

@@ -17,7 +17,7 @@ from agr.report.page import Page
 from agr.report.results import write_results
 from agr.runs.evaluate import evaluate_faces
 
-pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
 
 COMMON = {
     "classification_report.csv", "classification_report.png", "confusion.png", "history.csv",
@@ -128,7 +128,7 @@ def test_without_matplotlib(trained, drawn_utkface, tmp_path, monkeypatch):
     model = trained["age"].folder
     found = evaluate("age", "--data", drawn_utkface, "--model", model, "--plots", tmp_path / "p")
     assert found.exit_code == 2
-    assert found.stderr == 'Error: Plots need matplotlib: pip install "agr[plots]"\n'
+    assert found.stderr == 'Error: Plots need matplotlib: pip install "agr-faces[plots]"\n'
 
 
 @pytest.mark.real

@@ -61,7 +61,7 @@ def test_published_split_without_the_young(drawn_utkface, trained, tmp_path):
 @pytest.mark.parametrize("plots", [False, True], ids=["scores", "plots"])
 def test_nobody_has_the_label(trained, drawn_utkface, tmp_path, plots):
     if plots:
-        pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+        pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
     table = read_any(drawn_utkface).table[["path", "age"]]
     table.to_csv(tmp_path / "ages.csv", index=False)
     options = {**SPLIT, "plots": tmp_path / "page" if plots else None}

@@ -17,7 +17,7 @@ from agr.errors import DatasetError, ParameterError
 from agr.report.page import SHOWN_ROWS, Page
 from agr.runs.explore import explore, write_report
 
-pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
 
 PLOTS = {
     "age_boxes_by_gender", "age_boxes_by_race", "age_density_by_gender", "age_density_by_race",
@@ -251,7 +251,7 @@ class TestCommand:
         )
         found = self.run(folder, "--output", tmp_path / "r")
         assert found.exit_code == 2
-        assert found.stderr == 'Error: Plots need matplotlib: pip install "agr[plots]"\n'
+        assert found.stderr == 'Error: Plots need matplotlib: pip install "agr-faces[plots]"\n'
         assert not (tmp_path / "r").exists()
 
     def test_loads_no_tensorflow(self, folder, tmp_path, environment):

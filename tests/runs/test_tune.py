@@ -74,7 +74,7 @@ class TestTune:
         assert all(float(row["seconds"]) > 0 for row in rows)
 
     def test_plot(self, done):
-        pytest.importorskip("matplotlib", reason="plots are an extra: agr[plots]")
+        pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
         with Image.open(done[0].parent / "model-trials/trials.png") as picture:
             assert picture.size == (800, 450)
 
@@ -97,7 +97,7 @@ class TestTune:
             drawn_utkface, done[0], "--trials", "2", "--test", "0.25", "--resume", *only
         )  # fmt: skip
         assert found.exit_code == 0, found.output
-        assert 'trials.png was left out. Plots need matplotlib: pip install "agr[plots]"' in (
+        assert 'trials.png was left out. Plots need matplotlib: pip install "agr-faces[plots]"' in (
             found.stderr
         )
         assert "going on: 2 of 2 trials have ended" in found.stderr

@@ -104,7 +104,7 @@ def test_a_missing_extra_is_named(environment, tmp_path):
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr == 'Error: agr serve needs fastapi: pip install "agr[serve]"\n'
+    assert done.stderr == 'Error: The service needs fastapi: pip install "agr-faces[serve]"\n'
 
 
 def test_a_taken_port_is_said_without_a_trace(models):

@@ -63,7 +63,7 @@ def test_missing_package(uneven, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r'pip install "agr\[balance\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[balance\]"'):
         smote.smote_features(*uneven, seed=0)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from agr.core.images import Pixels
-from agr.errors import MissingExtraError
+from agr.errors import require
 from agr.photo.alignment import FRAMINGS
 from agr.photo.detectors import Detection, Point
 from agr.photo.detectors.shrinking import check_max_side, shrink, to_photo
@@ -22,19 +22,15 @@ class Mtcnn:
 
     Raises
     ------
-    MissingExtraError
+    require
         The package ``mtcnn`` is not installed.
     """
 
     def __init__(self, max_side: int = 640) -> None:
         check_max_side(max_side)
         self.max_side = max_side
-        try:
+        with require("detect"):
             import mtcnn
-        except ImportError as error:
-            raise MissingExtraError(
-                f'The detector mtcnn needs packages: pip install "agr[detect]" ({error})'
-            ) from error
         self._detector: Any = mtcnn.MTCNN()
 
     @property
