@@ -34,7 +34,8 @@ class Predictor:
         A folder that an estimator saved; default: the model that comes with agr.
     detector : {"centerface", "mtcnn"} or Detector, optional
         What finds the faces of `predict_photo`; default: ``"centerface"``, opened when the first
-        photo comes. ``"mtcnn"`` needs ``pip install "agr-faces[detect]"``; see `agr.photo.detectors`.
+        photo comes. ``"mtcnn"`` needs ``pip install "agr-faces[detect]"``; see
+        `agr.photo.detectors`.
     threads : int, optional
         Threads per batch; default: one per core.
 

@@ -74,9 +74,7 @@ class TestPredict:
         assert "left_eye" in json.loads(rows[0]["landmarks"])
 
     def test_parquet(self, folder, options, tmp_path):
-        parquet = pytest.importorskip(
-            "pyarrow.parquet", reason="agr-faces[parquet] is not installed"
-        )
+        parquet = pytest.importorskip("pyarrow.parquet", reason="no agr-faces[parquet]")
         path = tmp_path / "rows.parquet"
         words = ["--faces", "detect", "--format", "parquet", "--output", path]
         assert run("predict", folder, *words, *options).exit_code == 1

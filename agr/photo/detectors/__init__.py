@@ -1,7 +1,8 @@
 """Face detectors: a photo in, boxes and landmarks out; no labels.
 
 ``centerface`` comes with agr and runs on ONNX Runtime. ``mtcnn`` imports tensorflow and needs
-``pip install "agr-faces[detect]"``. Anything with the attributes of `Detector` may take their place.
+``pip install "agr-faces[detect]"``. Anything with the attributes of `Detector` may take their
+place.
 """
 
 from collections.abc import Mapping
