@@ -457,9 +457,9 @@ class TestCalibration:
         copy = type(model.estimator).load(model.folder)
         rng = np.random.default_rng(0)
         shuffled = rng.permutation(model.y_test)
-        before = copy._outputs(model.X_test)
+        before = copy.outputs(model.X_test)
         assert copy.calibrate(model.X_test, shuffled) is copy
-        after = copy._outputs(model.X_test)
+        after = copy.outputs(model.X_test)
         if task == "age":
             np.testing.assert_array_equal(after, before)
             assert copy.calibration_["margin"] > model.estimator.calibration_["margin"]

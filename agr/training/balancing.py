@@ -1,26 +1,26 @@
-"""Balancing of training pictures: how often each is shown, changed or not, and what it counts."""
+"""Balancing of training pictures: how often each is shown, changed or not, and what it counts.
+
+A way of balancing is a `Strategy`. A new one is a class here (or in a file of its own) and an entry
+in `LABEL_STRATEGIES`, or in a task's ``balance.py`` where it is for that task alone.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils.class_weight import compute_sample_weight
 
 from agr.errors import ParameterError, choice
 
+if TYPE_CHECKING:
+    import keras
+
+    from agr.training.fitting import Part
+
 Rows = npt.NDArray[np.intp]
-WEIGHTS = {"weights": 1.0, "sqrt_weights": 0.5}  # the power of a label's rarity
-LABEL_BALANCES = (
-    *WEIGHTS,
-    "undersample",
-    "oversample",
-    "augment",
-    "batches",
-    "smote",
-    "smote_pixels",
-)
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,130 @@ def show_all(n: int, weights: npt.NDArray[np.float64] | None = None) -> Plan:
     return Plan(rows, np.ones(n) if weights is None else weights, np.ones(n, dtype=bool))
 
 
+class Strategy:
+    """A way of balancing; this one changes nothing.
+
+    Attributes
+    ----------
+    forgets : bool
+        Whether it unlearns what earlier pictures taught, so that `partial_fit` refuses it.
+    """
+
+    forgets = False
+
+    def check(self, y: npt.NDArray[Any]) -> None:
+        """Refuse labels that it cannot balance, before hours of training."""
+
+    def prepare(self, part: "Part", image_size: int, store_size: int, seed: int) -> "Part":
+        """Change the pictures to learn from."""
+        return part
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Say what an epoch shows."""
+        return show_all(len(y))
+
+    def finish(self, model: "keras.Model", part: "Part", image_size: int, seed: int) -> None:
+        """Change the trained network."""
+
+
+@dataclass(frozen=True)
+class Weights(Strategy):
+    """Rare labels count more: inverse to a power of their frequency."""
+
+    power: float = 1.0
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Show every picture, weighted."""
+        return show_all(len(y), inverse_frequency(y, self.power))
+
+
+class Batches(Strategy):
+    """Every label has the same share of each batch."""
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Show pictures of small groups again and again."""
+        plan = show_all(len(y))
+        return Plan(plan.rows, plan.weights, plan.augmented, np.unique(y, return_inverse=True)[1])
+
+
+@dataclass(frozen=True)
+class Draw(Strategy):
+    """As many pictures of each label as the rarest or the most frequent has.
+
+    Parameters
+    ----------
+    up : bool
+        Whether to the most frequent, by repeating pictures.
+    copies_alone : bool
+        Whether only the repeated ones are changed at random.
+    """
+
+    up: bool
+    copies_alone: bool = False
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Leave pictures out, or repeat some."""
+        counts = np.unique(y, return_counts=True)[1]
+        kept = [counts.max() if self.up else counts.min()] * len(counts)
+        return _drawn(y, kept, seed, self.copies_alone)
+
+
+@dataclass(frozen=True)
+class Shares(Strategy):
+    """A stated share of some labels' pictures is kept."""
+
+    shares: Mapping[str, float]
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Leave pictures out."""
+        labels, counts = np.unique(y, return_counts=True)
+        shares = [self.shares.get(str(label), 1) for label in labels]
+        kept = [max(1, round(n * share)) for n, share in zip(counts, shares, strict=True)]
+        return _drawn(y, kept, seed)
+
+
+def find_strategy(
+    balance: Any, offered: Mapping[str, Strategy], labels: tuple[str, ...] = ()
+) -> Strategy:
+    """Find what ``balance`` says.
+
+    Parameters
+    ----------
+    balance : str, mapping or None
+        What the user gave: a name, the share of a label's pictures that is kept, or nothing.
+    offered : mapping of str to Strategy
+        What the task offers.
+    labels : tuple of str
+        Words of the task, of which shares may be kept.
+
+    Returns
+    -------
+    Strategy
+        Balances.
+
+    Raises
+    ------
+    ParameterError
+        Lists what is known.
+    """
+    if balance is None:
+        return Strategy()
+    if isinstance(balance, Mapping) and labels:
+        for label, share in balance.items():
+            if label not in labels:
+                raise ParameterError(choice("every label in balance", label, labels))
+            number = isinstance(share, Real) and not isinstance(share, bool)
+            if not number or not 0 < float(share) <= 1:
+                raise ParameterError(
+                    f"balance must say what share of {label!r} is kept, above 0 and at most 1; "
+                    f"got {share!r}."
+                )
+        return Shares(balance)
+    if not isinstance(balance, str) or balance not in offered:
+        raise ParameterError(choice("balance", balance, [None, *offered]))
+    return offered[balance]
+
+
 def inverse_frequency(y: npt.NDArray[Any], power: float = 1.0) -> npt.NDArray[np.float64]:
     """Weigh pictures so that rare labels count more.
 
@@ -91,81 +215,8 @@ def inverse_frequency(y: npt.NDArray[Any], power: float = 1.0) -> npt.NDArray[np
     array of shape (n,)
         Inverse to this power of the label's frequency, mean 1.
     """
-    _, column, counts = np.unique(y, return_inverse=True, return_counts=True)
-    weights = (counts**-power)[column]
+    weights = compute_sample_weight("balanced", y) ** power
     return np.asarray(weights / weights.mean())
-
-
-def plan_labels(
-    y: npt.NDArray[np.str_], balance: str | Mapping[str, float] | None, seed: int
-) -> Plan:
-    """Plan the epochs of a task with label words.
-
-    Parameters
-    ----------
-    y : array of shape (n,)
-        Labels of the training pictures.
-    balance : str, mapping or None
-        One of `LABEL_BALANCES`; or the share of a label's pictures that is kept, by label. The two
-        kinds of SMOTE show every picture, since what they add are not rows.
-    seed : int
-        Repeats the draw.
-
-    Returns
-    -------
-    Plan
-        For `agr.training.loop.train`.
-    """
-    if isinstance(balance, str) and balance in WEIGHTS:
-        return show_all(len(y), inverse_frequency(y, WEIGHTS[balance]))
-    plan = show_all(len(y))
-    if balance in (None, "smote", "smote_pixels"):
-        return plan
-    labels, strata = np.unique(y, return_inverse=True)
-    if balance == "batches":
-        return Plan(plan.rows, plan.weights, plan.augmented, strata)
-    counts = np.bincount(strata)
-    if isinstance(balance, Mapping):
-        kept = [
-            max(1, round(n * balance.get(str(k), 1))) for k, n in zip(labels, counts, strict=True)
-        ]
-    else:
-        kept = [counts.min() if balance == "undersample" else counts.max()] * len(labels)
-    rng = np.random.default_rng(seed)
-    drawn = [_repeat(np.flatnonzero(strata == i), n, rng) for i, n in enumerate(kept)]
-    rows = np.sort(np.concatenate(drawn))
-    copies = np.append(False, rows[1:] == rows[:-1])
-    augmented = copies if balance == "augment" else np.ones(len(rows), dtype=bool)
-    return Plan(rows, np.ones(len(rows)), augmented)
-
-
-def check_label_balance(balance: Any, labels: tuple[str, ...]) -> None:
-    """Refuse a ``balance`` that `plan_labels` does not know.
-
-    Parameters
-    ----------
-    balance : object
-        What the user gave.
-    labels : tuple of str
-        Words of the task.
-
-    Raises
-    ------
-    ParameterError
-        Lists what is known.
-    """
-    if isinstance(balance, Mapping):
-        for label, share in balance.items():
-            if label not in labels:
-                raise ParameterError(choice("every label in balance", label, labels))
-            number = isinstance(share, Real) and not isinstance(share, bool)
-            if not number or not 0 < float(share) <= 1:
-                raise ParameterError(
-                    f"balance must say what share of {label!r} is kept, above 0 and at most 1; "
-                    f"got {share!r}."
-                )
-    elif balance is not None and balance not in LABEL_BALANCES:
-        raise ParameterError(choice("balance", balance, [None, *LABEL_BALANCES]))
 
 
 def joint_weight(groups: Any, floor: float | None = None) -> npt.NDArray[np.float64]:
@@ -191,6 +242,16 @@ def joint_weight(groups: Any, floor: float | None = None) -> npt.NDArray[np.floa
     sizes = np.bincount(cells)
     weights = 1 / np.maximum(sizes, sizes.mean() / 2 if floor is None else floor)[cells]
     return np.asarray(weights / weights.mean())
+
+
+def _drawn(y: npt.NDArray[Any], kept: Any, seed: int, copies_alone: bool = False) -> Plan:
+    """Draw this number of pictures of each label, in the order of the rows."""
+    strata = np.unique(y, return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    drawn = [_repeat(np.flatnonzero(strata == i), n, rng) for i, n in enumerate(kept)]
+    rows = np.sort(np.concatenate(drawn))
+    copies = np.append(False, rows[1:] == rows[:-1])
+    return Plan(rows, np.ones(len(rows)), copies if copies_alone else np.ones(len(rows), bool))
 
 
 def _repeat(rows: Rows, n: int, rng: np.random.Generator) -> Rows:

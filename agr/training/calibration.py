@@ -2,9 +2,10 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
-Floats = npt.NDArray[np.float64]
-TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(4), 801))
+LIMITS = (np.log(0.25), np.log(4))  # of the logarithm of a temperature
 
 
 def fit_temperature(probabilities: npt.ArrayLike, columns: npt.ArrayLike) -> float:
@@ -28,13 +29,11 @@ def fit_temperature(probabilities: npt.ArrayLike, columns: npt.ArrayLike) -> flo
     rows = np.arange(len(logits))
     columns = np.asarray(columns)
 
-    def loss(temperature: float) -> float:
-        scaled = logits / temperature
-        top = scaled.max(axis=1)
-        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float((total - scaled[rows, columns]).mean())
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-scaled[rows, columns].mean())
 
-    return float(min(TEMPERATURES, key=loss))
+    return float(np.exp(minimize_scalar(loss, bounds=LIMITS, method="bounded").x))
 
 
 def fit_margin(y_true: npt.ArrayLike, intervals: npt.ArrayLike, coverage: float) -> float:

@@ -3,16 +3,66 @@
 Made from features, or, for comparison, from the pixels of small pictures.
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agr.core.images import Pixels
-from agr.errors import LabelError, require
+from agr.errors import LabelError, ParameterError, require
+from agr.training.balancing import Strategy
+from agr.training.batches import PREDICT_BATCH, decode
+
+if TYPE_CHECKING:
+    import keras
+
+    from agr.training.fitting import Part
 
 NEIGHBOURS = 5
 LARGEST_SIDE = 64  # pixels; the distances between larger pictures take gigabytes and hours
+
+
+class SmoteFeatures(Strategy):
+    """Learn the last layer anew, on features that SMOTE balanced."""
+
+    forgets = True
+
+    def check(self, y: npt.NDArray[Any]) -> None:
+        """Refuse labels of which nothing can be made up."""
+        check(y)
+
+    def finish(self, model: "keras.Model", part: "Part", image_size: int, seed: int) -> None:
+        """Put the new last layer in."""
+        import keras
+
+        trunk = keras.Model(model.inputs[0], model.get_layer("logits").input)
+        pictures = decode(part.X, image_size)
+        features = trunk.predict(pictures, batch_size=PREDICT_BATCH, verbose=0)
+        refit_head(model, features, part.y, part.weights, seed)
+
+
+class SmotePixels(Strategy):
+    """Add made-up pictures."""
+
+    def check(self, y: npt.NDArray[Any]) -> None:
+        """Refuse labels of which nothing can be made up."""
+        check(y)
+
+    def prepare(self, part: "Part", image_size: int, store_size: int, seed: int) -> "Part":
+        """Put the made-up pictures behind the real ones; they count as much as these on average."""
+        if part.soft is not None:
+            raise ParameterError(
+                "soft_labels are for real pictures; balance='smote_pixels' makes up."
+            )
+        if image_size > LARGEST_SIDE:
+            raise ParameterError(
+                f"balance='smote_pixels' is for pictures of at most {LARGEST_SIDE} pixels, got "
+                f"{image_size}; choose a smaller image_size, or balance='smote'."
+            )
+        images, y = smote_images(decode(part.X, store_size), part.y, seed)
+        made_up = np.full(len(y) - len(part.y), part.weights.mean())
+        return replace(part, X=images, y=y, weights=np.append(part.weights, made_up))
 
 
 def check(y: npt.NDArray[np.str_]) -> None:
@@ -97,7 +147,7 @@ def refit_head(
     Parameters
     ----------
     model : keras.Model
-        From `agr.training.networks.build.build`; altered.
+        From `agr.training.networks.build`; altered.
     features : array of shape (n, k)
         What the last layer gets of each training picture.
     y : array of shape (n,)
@@ -113,7 +163,5 @@ def refit_head(
     # Their mean is 1, since the logistic regression's penalty is relative to their sum.
     all_weights = np.append(weights / weights.mean(), np.ones(len(y_more) - len(y)))
     found = LogisticRegression(max_iter=1000).fit(more, y_more, sample_weight=all_weights)
-    kernel, bias = found.coef_.T, found.intercept_
-    if kernel.shape[1] == 1:  # of two labels it gives the second's logit alone
-        kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
-    model.get_layer("logits").set_weights([kernel, bias])
+    # Of two labels both scikit-learn and our networks have the second's logit alone.
+    model.get_layer("logits").set_weights([found.coef_.T, found.intercept_])

@@ -8,6 +8,7 @@ import keras
 from keras import layers
 
 from agr.errors import ParameterError
+from agr.training.networks.last_layer import LAST_LAYERS
 from agr.training.networks.registry import find
 from agr.training.networks.starts import find_trunk, load_start
 from agr.training.parameters import split_trainable
@@ -35,7 +36,7 @@ def build(
     *,
     weights: str | None,
     dropout: float,
-    n_outputs: int,
+    last_layer: tuple[str, int],
     task: str,
     options: Mapping[str, Any] | None = None,
     color: str = "rgb",
@@ -56,8 +57,9 @@ def build(
         folder, or None for random.
     dropout : float
         Share of the features dropped while training.
-    n_outputs : int
-        Number of probabilities; 1 gives a number in years instead.
+    last_layer : tuple of str and int
+        Its kind and its number of outputs: ``("softmax", k)`` probabilities,
+        ``("sigmoid", 1)``, or ``("years", 1)``, a number.
     task : str
         Names the model.
     options : mapping, optional
@@ -78,14 +80,9 @@ def build(
     inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = inputs if color == "rgb" else _gray(inputs)
     features = backbone.build(pixels, dropout=dropout, **(options or {}))
-    if n_outputs == 1:
-        x = layers.Dense(1, name="logits")(features)
-        # So that the network learns small numbers: most ages lie within 40 +- 40 years.
-        x = layers.Rescaling(20.0, offset=40.0, name="years")(x)
-    else:
-        x = layers.Dense(n_outputs, name="logits")(features)
-        x = layers.Softmax(name="probabilities")(x)
-    model = keras.Model(inputs, x, name=task)
+    kind, n_outputs = last_layer
+    answer = LAST_LAYERS[kind](layers.Dense(n_outputs, name="logits")(features))
+    model = keras.Model(inputs, answer, name=task)
     load_start(model, network, weights, task)
     freeze(model, trainable)
     return model
@@ -105,20 +102,6 @@ def without_optimizer(model: keras.Model) -> keras.Model:
         Shares the layers and their weights.
     """
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-
-
-def divide_logits(model: keras.Model, temperature: float) -> None:
-    """Build a temperature into a network's last dense layer.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`; altered.
-    temperature : float
-        What the logits are divided by.
-    """
-    layer = model.get_layer("logits")
-    layer.set_weights([w / temperature for w in layer.get_weights()])
 
 
 def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 import keras_tuner
 
-from agr.errors import ParameterError, choice
+from agr.errors import ParameterError, TrainingError, choice
 from agr.training.batches import raw_bytes
 from agr.training.parameters import plain
 from agr.training.tuning.oracles import ORACLES, write_json
@@ -57,7 +57,9 @@ def search(
     ------
     ParameterError
         An unknown algorithm or parameter, too few trials, another search or other data in the
-        directory, or no trial that finished.
+        directory.
+    TrainingError
+        No trial finished.
     """
     if algorithm not in ORACLES:
         raise ParameterError(choice("algorithm", algorithm, ORACLES))
@@ -101,7 +103,7 @@ def search(
         results = progress.rows()
     if not any(row["status"] == "completed" for row in results):
         said = [row["error"] for row in results if row["error"]]
-        raise ParameterError(f"No trial finished; the last said: {(said or ['nothing'])[-1]}")
+        raise TrainingError(f"No trial finished; the last said: {(said or ['nothing'])[-1]}")
     return results
 
 

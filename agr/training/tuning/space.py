@@ -1,6 +1,6 @@
 """What a search tries for every task, and how a search is kept to some parameters."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,14 +56,14 @@ def shared_space(
     }
 
 
-def balance_of(hp: Any, balances: list[str]) -> str | None:
+def balance_of(hp: Any, balances: Sequence[str]) -> str | None:
     """Draw one of the ways of balancing, or none.
 
     Parameters
     ----------
     hp : keras_tuner.HyperParameters
         Source of the draw.
-    balances : list of str
+    balances : sequence of str
         What ``balance`` may be besides None.
 
     Returns

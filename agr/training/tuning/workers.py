@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from agr.errors import ParameterError
+from agr.errors import ParameterError, TrainingError
 from agr.training.tuning.progress import Progress
 
 NAME, HOST, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
@@ -112,7 +112,7 @@ def follow(tuner: Any) -> None:
     try:
         tuner.search(verbose=0)
     except grpc.RpcError as error:
-        raise ParameterError(
+        raise TrainingError(
             f"The chief at {os.environ[HOST]}:{os.environ[PORT]} fails or does not answer: "
             f"{error.code()}, {error.details()}"
         ) from error
@@ -148,7 +148,7 @@ def lead(tuner: Any, progress: Progress, processes: dict[str, Any]) -> None:
         progress.update()
         if failures:
             address = f"{os.environ[HOST]}:{os.environ[PORT]}"
-            raise ParameterError(f"No chief can listen on {address}: {failures[0]}")
+            raise TrainingError(f"No chief can listen on {address}: {failures[0]}")
         dead = [name for name, process in processes.items() if not process.is_alive()]
         gone = [name for name in dead if name in oracle.tuner_ids]
         for name in {*gone, *oracle.silent(SILENCE)}:
@@ -156,7 +156,7 @@ def lead(tuner: Any, progress: Progress, processes: dict[str, Any]) -> None:
             what = f"; trial {int(trial.trial_id) + 1} goes to another" if trial else ""
             progress.say(f"{name} was killed or cut off{what}")
         if processes and len(dead) == len(processes) and not oracle.finished:
-            raise ParameterError(
+            raise TrainingError(
                 "All workers have ended before the search; what they said is above. Their trials "
                 "are kept: go on with resume."
             )

@@ -132,7 +132,12 @@ class TestSavedModelAsStart:
         saved = trained["gender"]
         size = saved.estimator.image_size_
         model = networks.build(
-            "tiny", size, weights=str(saved.folder), dropout=0.0, n_outputs=2, task="gender"
+            "tiny",
+            size,
+            weights=str(saved.folder),
+            dropout=0.0,
+            last_layer=("sigmoid", 1),
+            task="gender",
         )
         images = np.zeros((1, size, size, 3), dtype=np.uint8)
         expected = saved.estimator.model_(images).numpy()
