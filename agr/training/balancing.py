@@ -25,19 +25,7 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Plan:
-    """What an epoch shows.
-
-    Parameters
-    ----------
-    rows : array of shape (m,)
-        Row of each picture shown; a row may be left out, or come several times.
-    weights : array of shape (m,)
-        How much each counts.
-    augmented : array of shape (m,)
-        Whether each is changed at random.
-    strata : array of shape (m,), optional
-        Groups that have the same share of every batch.
-    """
+    """What an epoch shows."""
 
     rows: Rows
     weights: npt.NDArray[np.float64]
@@ -49,19 +37,7 @@ class Plan:
         return len(self.rows)
 
     def order(self, rng: np.random.Generator) -> Rows:
-        """Draw the order of an epoch.
-
-        Parameters
-        ----------
-        rng : numpy Generator
-            Source of chance.
-
-        Returns
-        -------
-        array of shape (m,)
-            Positions in ``rows``; with ``strata`` those of small groups come again and again, and
-            of large ones only a part.
-        """
+        """Draw the order of an epoch."""
         if self.strata is None:
             return rng.permutation(len(self))
         groups = [np.flatnonzero(self.strata == g) for g in np.unique(self.strata)]
@@ -124,15 +100,7 @@ class Batches(Strategy):
 
 @dataclass(frozen=True)
 class Draw(Strategy):
-    """As many pictures of each label as the rarest or the most frequent has.
-
-    Parameters
-    ----------
-    up : bool
-        Whether to the most frequent, by repeating pictures.
-    copies_alone : bool
-        Whether only the repeated ones are changed at random.
-    """
+    """As many pictures of each label as the rarest or the most frequent has."""
 
     up: bool
     copies_alone: bool = False
@@ -161,27 +129,7 @@ class Shares(Strategy):
 def find_strategy(
     balance: Any, offered: Mapping[str, Strategy], labels: tuple[str, ...] = ()
 ) -> Strategy:
-    """Find what ``balance`` says.
-
-    Parameters
-    ----------
-    balance : str, mapping or None
-        What the user gave: a name, the share of a label's pictures that is kept, or nothing.
-    offered : mapping of str to Strategy
-        What the task offers.
-    labels : tuple of str
-        Words of the task, of which shares may be kept.
-
-    Returns
-    -------
-    Strategy
-        Balances.
-
-    Raises
-    ------
-    ParameterError
-        Lists what is known.
-    """
+    """Find what ``balance`` says."""
     if balance is None:
         return Strategy()
     if isinstance(balance, Mapping) and labels:
@@ -201,20 +149,7 @@ def find_strategy(
 
 
 def inverse_frequency(y: npt.NDArray[Any], power: float = 1.0) -> npt.NDArray[np.float64]:
-    """Weigh pictures so that rare labels count more.
-
-    Parameters
-    ----------
-    y : array of shape (n,)
-        Labels of the training pictures.
-    power : float, default=1.0
-        With 1 every label counts the same in all, with 0.5 the square root of that.
-
-    Returns
-    -------
-    array of shape (n,)
-        Inverse to this power of the label's frequency, mean 1.
-    """
+    """Weigh pictures so that rare labels count more."""
     weights = compute_sample_weight("balanced", y) ** power
     return np.asarray(weights / weights.mean())
 

@@ -12,18 +12,6 @@ def fit_temperature(probabilities: npt.ArrayLike, columns: npt.ArrayLike) -> flo
     """Find the temperature that makes the true labels likeliest.
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
-
-    Parameters
-    ----------
-    probabilities : array of shape (n, k)
-        Before scaling.
-    columns : array of shape (n,)
-        Column of each picture's true label.
-
-    Returns
-    -------
-    float
-        What the logits are divided by, from 0.25 to 4; above 1 the network was too sure.
     """
     logits = np.log(np.clip(np.asarray(probabilities, dtype=float), 1e-12, 1))
     rows = np.arange(len(logits))
@@ -41,20 +29,6 @@ def fit_margin(y_true: npt.ArrayLike, intervals: npt.ArrayLike, coverage: float)
 
     Conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019): new pictures of
     the same kind are covered at the stated rate, whatever the network's errors look like.
-
-    Parameters
-    ----------
-    y_true : array of shape (n,)
-        True values.
-    intervals : array of shape (n, 2)
-        Low and high ends.
-    coverage : float
-        Share to be held.
-
-    Returns
-    -------
-    float
-        To subtract from the low and add to the high end; infinite with too few pictures.
     """
     truth, ends = np.asarray(y_true, dtype=float), np.asarray(intervals, dtype=float)
     outside = np.sort(np.maximum(ends[:, 0] - truth, truth - ends[:, 1]))

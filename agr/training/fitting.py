@@ -29,17 +29,7 @@ SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
 
 @dataclass(frozen=True)
 class Part:
-    """Labelled pictures to learn from.
-
-    Parameters
-    ----------
-    X, y
-        Checked.
-    weights : array of shape (n,)
-        The caller's.
-    soft : array of shape (n, k), optional
-        A teacher's probabilities.
-    """
+    """Labelled pictures to learn from."""
 
     X: Any
     y: npt.NDArray[Any]
@@ -89,31 +79,7 @@ def train_network(
     directory: str | os.PathLike[str] | None,
     callbacks: Sequence[Any],
 ) -> list[dict[str, float]]:
-    """Train a network as an estimator's parameters say.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Knows its labels and ``image_size_``.
-    model : keras.Model
-        From `agr.training.networks.build.build`; altered.
-    part : Part
-        To learn from.
-    held_out : tuple (X, y) or None
-        Chooses the best epoch; its pictures have ``image_size_`` pixels. Without it the last
-        epoch's weights stay.
-    seed : int
-        Repeats balancing, order and augmentation.
-    directory : path or None
-        Keeps the state.
-    callbacks : sequence of keras callbacks
-        Called after each epoch.
-
-    Returns
-    -------
-    list of dict
-        What ``history_`` holds.
-    """
+    """Train a network as an estimator's parameters say."""
     size, strategy = estimator.image_size_, estimator.strategy()
     strategy.check(part.y)  # of which some come after hours of training
     store_size = round(size * loop.STORE_MARGIN)

@@ -215,20 +215,7 @@ def reseed(model: keras.Model, seed: int) -> None:
 
 
 def say_epochs(epochs: int, say: Callable[[str], None]) -> Any:
-    """Make a callback that says each epoch's scores in a line.
-
-    Parameters
-    ----------
-    epochs : int
-        How many there will be.
-    say : callable
-        Takes the line.
-
-    Returns
-    -------
-    keras.callbacks.Callback
-        For ``fit``.
-    """
+    """Make a callback that says each epoch's scores in a line."""
 
     def line(epoch: int, logs: dict[str, float]) -> None:
         scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
@@ -252,31 +239,8 @@ def train(
 ) -> list[dict[str, float]]:
     """Fit a model, and leave it with the weights of its best epoch.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Takes uint8 pictures; altered.
-    loss, metrics
-        As ``compile`` takes them.
-    lessons : Lessons
-        What to learn.
-    validation : tuple of images of shape (m, size, size, 3) and targets of shape (m, k), or None
-        Chooses the best epoch; without it that is the last.
-    settings : Settings
-        How.
-    image_size : int
-        Side of the network's input.
-    directory : Path
-        Holds the state; a folder with the state of the same training goes on where it stopped.
-    fingerprint : str
-        Names this training: data and parameters.
-    callbacks : list of keras callbacks
-        Called besides our own.
-
-    Returns
-    -------
-    list of dict
-        Loss, metrics, learning rate and seconds of each epoch.
+    Without validation pictures that is the last. A directory that holds the state of the training
+    which ``fingerprint`` names resumes it.
     """
     checkpoints = Checkpoints(directory, fingerprint, settings)
     steps = settings.steps(lessons)

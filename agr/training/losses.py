@@ -20,22 +20,7 @@ NUMBER_LOSSES = {
 
 
 def make_loss(loss: str | None, known: Mapping[str, str], **options: Any) -> Any:
-    """Make a Keras loss.
-
-    Parameters
-    ----------
-    loss : str or None
-        Name in ``known``; None for its first.
-    known : mapping of str to str
-        One of the above.
-    **options
-        Parameters of Keras's class.
-
-    Returns
-    -------
-    keras.losses.Loss
-        For ``compile``.
-    """
+    """Make a Keras loss."""
     import keras
 
     return getattr(keras.losses, known[loss or next(iter(known))])(**options)

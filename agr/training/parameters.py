@@ -38,18 +38,7 @@ OPTIONAL_RULES: tuple[Rule, ...] = (
 
 
 def check_parameters(estimator: "ImageEstimator") -> None:
-    """Refuse parameters that cannot work, before any picture is read.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Its parameters are looked at: those that all tasks share, then the task's own.
-
-    Raises
-    ------
-    ParameterError
-        Names the first wrong parameter, what was expected and what came.
-    """
+    """Refuse parameters that cannot work, before any picture is read."""
     make_augmentation(estimator.augmentation)
     given = tuple(rule for rule in OPTIONAL_RULES if getattr(estimator, rule[0]) is not None)
     for name, kind, good, expected in RULES + given:
@@ -88,25 +77,7 @@ def check_start(network: str, weights: str | None) -> None:
 
 
 def split_trainable(trainable: str) -> tuple[str, int]:
-    """Cut what learns into a word and a number of layers.
-
-    Parameters
-    ----------
-    trainable : str
-        ``"all"``, ``"head"``, ``"last:N"`` or ``"from:N"``.
-
-    Returns
-    -------
-    word : {"all", "head", "last", "from"}
-        What it begins with.
-    n : int
-        N, and 0 without one.
-
-    Raises
-    ------
-    ParameterError
-        It is none of these.
-    """
+    """Cut what learns into a word and a number of layers."""
     if not TRAINABLE.fullmatch(str(trainable)):
         raise ParameterError(
             f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
@@ -116,20 +87,7 @@ def split_trainable(trainable: str) -> tuple[str, int]:
 
 
 def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:
-    """Give sample weights as numbers; None is 1 for every picture.
-
-    Parameters
-    ----------
-    weights : array of shape (n,) or None
-        Finite, at least 0, not all 0.
-    n : int
-        Number of pictures.
-
-    Returns
-    -------
-    array of shape (n,)
-        Checked.
-    """
+    """Give sample weights as numbers; None is 1 for every picture."""
     if weights is None:
         return np.ones(n)
     try:
@@ -157,18 +115,7 @@ def make_seed(random_state: int | None) -> int:
 
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn parameters into types that JSON knows.
-
-    Parameters
-    ----------
-    parameters : mapping
-        As ``get_params`` gives them.
-
-    Returns
-    -------
-    dict
-        Augmentations as dicts, arrays and tuples as lists, paths as str.
-    """
+    """Turn parameters into types that JSON knows."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, Augmentation):

@@ -66,20 +66,7 @@ class SmotePixels(Strategy):
 
 
 def check(y: npt.NDArray[np.str_]) -> None:
-    """Refuse labels of which nothing can be made up.
-
-    Parameters
-    ----------
-    y : array of shape (n,)
-        Of the training pictures.
-
-    Raises
-    ------
-    MissingExtraError
-        imbalanced-learn is not installed.
-    LabelError
-        A rare label has too few pictures to have neighbours.
-    """
+    """Refuse labels of which nothing can be made up."""
     with require("balance"):
         import imblearn  # noqa: F401
     labels, counts = np.unique(y, return_counts=True)
@@ -93,29 +80,7 @@ def check(y: npt.NDArray[np.str_]) -> None:
 def smote_features(
     features: npt.NDArray[np.floating], y: npt.NDArray[np.str_], seed: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """Add made-up examples until every label is as frequent as the most frequent.
-
-    Parameters
-    ----------
-    features : array of shape (n, k)
-        Of the training pictures.
-    y : array of shape (n,)
-        Their labels.
-    seed : int
-        Repeats the draw.
-
-    Returns
-    -------
-    features : array of shape (m, k)
-        The given ones first, as they were.
-    y : array of shape (m,)
-        Their labels.
-
-    Raises
-    ------
-    MissingExtraError, LabelError
-        As `check`.
-    """
+    """Add made-up examples until every label is as frequent as the most frequent."""
     check(y)
     from imblearn.over_sampling import SMOTE
 
@@ -143,19 +108,6 @@ def refit_head(
 
     The trunk is learned from the real pictures as they are, and the last layer from balanced
     features (Kang et al., Decoupling Representation and Classifier, ICLR 2020).
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `agr.training.networks.build`; altered.
-    features : array of shape (n, k)
-        What the last layer gets of each training picture.
-    y : array of shape (n,)
-        Their labels.
-    weights : array of shape (n,)
-        How much each counts; made-up ones count as much as these do on average.
-    seed : int
-        Repeats the draw.
     """
     from sklearn.linear_model import LogisticRegression
 

@@ -38,28 +38,9 @@ def teach(
 ) -> dict[str, Floats]:
     """Give each picture the answers of a network that did not learn from it.
 
-    Parameters
-    ----------
-    faces : Faces
-        Training pictures; a missing label of one task leaves the others.
-    held_out : Faces
-        Validation pictures; choose each teacher's best epoch.
-    estimators : dict of str to ImageEstimator
-        By task; their targets, network, sizes of pictures and of batches are taken.
-    folder : Path
-        Keeps the state of the trainings, from which the same call goes on; ``start-TASK.npz``
-        there is the first teacher's network for one task, as starting weights.
-    how : Teaching
-        Number and training of the teachers.
-    seed : int
-        Repeats folds and trainings.
-    say : callable
-        Takes a line about the progress.
-
-    Returns
-    -------
-    dict of str to array of shape (n, k)
-        Probabilities by task, in the order of ``faces``.
+    The folder keeps the state of the trainings, which the same call resumes; ``start-TASK.npz``
+    there is the first teacher's network for one task, as starting weights. Gives probabilities of
+    shape (n, k) by task, in the order of ``faces``.
     """
     sample = next(iter(estimators.values()))
     size = sample.image_size or networks.native_size(sample.network)
@@ -114,20 +95,7 @@ def width_of(estimator: Any) -> int:
 
 
 def joint_targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
-    """Put the tasks' targets side by side; a missing label is a row of zeros.
-
-    Parameters
-    ----------
-    faces : Faces
-        Labelled pictures.
-    estimators : dict of str to ImageEstimator
-        By task; each has learned its labels.
-
-    Returns
-    -------
-    array of shape (n, k)
-        What `joint_network` learns.
-    """
+    """Put the tasks' targets side by side; a missing label is a row of zeros."""
     parts = []
     for task, estimator in estimators.items():
         width = width_of(estimator)
@@ -140,22 +108,7 @@ def joint_targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
 
 
 def joint_network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:
-    """Build a network with one trunk and a head for each task.
-
-    Parameters
-    ----------
-    size : int
-        Side in pixels.
-    widths : dict of str to int
-        Number of probabilities by task.
-    sample : ImageEstimator
-        Gives the trunk and its dropout.
-
-    Returns
-    -------
-    keras.Model
-        Gives the tasks' probabilities side by side.
-    """
+    """Build a network with one trunk and a head for each task."""
     base = networks.build(
         sample.network,
         size,

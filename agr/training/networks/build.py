@@ -15,18 +15,7 @@ from agr.training.parameters import split_trainable
 
 
 def native_size(network: str) -> int:
-    """Side in pixels of the pictures that a network is made for.
-
-    Parameters
-    ----------
-    network : str
-        A name in `agr.training.networks.registry.BACKBONES`.
-
-    Returns
-    -------
-    int
-        Pixels.
-    """
+    """Side in pixels of the pictures that a network is made for."""
     return find(network).native_size
 
 
@@ -44,36 +33,8 @@ def build(
 ) -> keras.Model:
     """Build a network that takes uint8 pictures and gives one answer.
 
-    Parameters
-    ----------
-    network : str
-        A name in `agr.training.networks.registry.BACKBONES`.
-    image_size : int
-        Side in pixels.
-    weights : str or None
-        ``"auto"`` for the packaged starting weights where the network has some, ``"imagenet"`` for
-        a trunk of ``keras.applications``, a path of a file with weights (from
-        ``scripts/convert_face_resnet.py``; Keras's own for its trunks) or of a saved model's
-        folder, or None for random.
-    dropout : float
-        Share of the features dropped while training.
-    last_layer : tuple of str and int
-        Its kind and its number of outputs: ``("softmax", k)`` probabilities,
-        ``("sigmoid", 1)``, or ``("years", 1)``, a number.
-    task : str
-        Names the model.
-    options : mapping, optional
-        Keyword parameters of the network's function.
-    color : {"rgb", "grayscale"}, default="rgb"
-        Whether the network sees colours.
-    trainable : str, default="all"
-        ``"all"``; ``"head"``, the dense layers; or these and some layers of the trunk, as Keras
-        lists them: ``"last:N"``, or ``"from:N"``, counted from 0.
-
-    Returns
-    -------
-    keras.Model
-        Layers ``logits`` and ``probabilities``, or ``years``.
+    ``last_layer`` is a key of `LAST_LAYERS` and the number of outputs; everything else is as the
+    estimators have it.
     """
     backbone = find(network, image_size)
     backbone.check_options(options)
@@ -89,18 +50,7 @@ def build(
 
 
 def without_optimizer(model: keras.Model) -> keras.Model:
-    """Give the same network without what training added, which is twice its size.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`.
-
-    Returns
-    -------
-    keras.Model
-        Shares the layers and their weights.
-    """
+    """Give the same network without what training added, which is twice its size."""
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
 
@@ -111,15 +61,7 @@ def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def freeze(model: keras.Model, trainable: str) -> None:
-    """Let only some of a network's layers learn.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`; altered.
-    trainable : str
-        As `build` takes it.
-    """
+    """Let only some of a network's layers learn."""
     word, n = split_trainable(trainable)
     inner = find_trunk(model)
     trunk = inner.layers if inner else list(takewhile(_in_trunk, model.layers))

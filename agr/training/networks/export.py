@@ -27,20 +27,7 @@ export_onnx(keras.models.load_model(sys.argv[1], safe_mode=True, compile=False),
 
 
 def export_onnx(model: keras.Model, path: Path) -> None:
-    """Write a network as ONNX, with the number of pictures left open.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `agr.training.networks.build.build`.
-    path : Path
-        File to write.
-
-    Raises
-    ------
-    ArtifactError
-        With another backend of Keras: TensorFlow is not there to do it.
-    """
+    """Write a network as ONNX, with the number of pictures left open."""
     if keras.backend.backend() != "tensorflow":
         export_by_tensorflow(model, path)
         return
@@ -72,20 +59,7 @@ def export_onnx(model: keras.Model, path: Path) -> None:
 
 
 def export_by_tensorflow(model: keras.Model, path: Path) -> None:
-    """Write a network as ONNX in a process of its own, whose backend is TensorFlow.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Of any backend.
-    path : Path
-        File to write.
-
-    Raises
-    ------
-    ArtifactError
-        The process failed; says why.
-    """
+    """Write a network as ONNX in a process of its own, whose backend is TensorFlow."""
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
         model.save(saved)

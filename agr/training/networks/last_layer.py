@@ -15,32 +15,13 @@ LAST_LAYERS: dict[str, Callable[[Any], Any]] = {
 
 
 def divide_logits(model: keras.Model, temperature: float) -> None:
-    """Build a temperature into a network's last dense layer.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`; altered.
-    temperature : float
-        What the logits are divided by.
-    """
+    """Build a temperature into a network's last dense layer."""
     layer = model.get_layer("logits")
     layer.set_weights([w / temperature for w in layer.get_weights()])
 
 
 def with_one_logit(model: keras.Model) -> keras.Model:
-    """Give a network of two labels one output, the chance of the second, instead of both.
-
-    Parameters
-    ----------
-    model : keras.Model
-        With a softmax of two; its layers but the last ones are shared.
-
-    Returns
-    -------
-    keras.Model
-        Gives the same chances: a softmax of two is the sigmoid of the logits' difference.
-    """
+    """Give a network of two labels one output, the chance of the second, instead of both."""
     layer = model.get_layer("logits")
     logit = layers.Dense(1, name="logits")
     answer = LAST_LAYERS["sigmoid"](logit(layer.input))

@@ -20,19 +20,7 @@ PACKAGED = Path(__file__).parent
 
 
 def load_start(model: keras.Model, network: str, weights: str | None, task: str) -> None:
-    """Put starting weights into a network.
-
-    Parameters
-    ----------
-    model : keras.Model
-        New; altered.
-    network : str
-        Its name in `agr.training.networks.registry.BACKBONES`.
-    weights : str or None
-        As `agr.training.networks.build.build` takes it.
-    task : str
-        What a saved model must be for.
-    """
+    """Put starting weights into a network."""
     check_start(network, weights)
     if weights is None:
         return
@@ -116,22 +104,7 @@ def _continue_from(model: keras.Model, folder: str, task: str) -> None:
 
 
 def load_saved(folder: str | os.PathLike[str], task: str) -> tuple[artifact.Manifest, keras.Model]:
-    """Read the manifest and the network of a saved model; runs no code from it.
-
-    Parameters
-    ----------
-    folder : path
-        A saved model.
-    task : str
-        What it must be for.
-
-    Returns
-    -------
-    manifest : dict
-        The content of ``agr.json``.
-    model : keras.Model
-        Of two labels with one output, however many it was saved with.
-    """
+    """Read the manifest and the network of a saved model; runs no code from it."""
     manifest = artifact.read_manifest(folder, task)
     path = artifact.checked_file(folder, manifest, artifact.KERAS)
     try:

@@ -36,31 +36,7 @@ def search(
     workers: int,
     say: Callable[[str], None] | None,
 ) -> list[dict[str, Any]]:
-    """Try settings from the space of the estimator's task.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Cloned for every trial.
-    data : tuple (X, y, validation_data)
-        As `ImageEstimator.fit` takes them.
-    trials, algorithm, directory, resume, parameters, workers, say
-        As `ImageEstimator.tune` takes them.
-
-    Returns
-    -------
-    list of dict
-        ``trial`` (from 1), ``status``, ``val_loss`` (NaN unless completed), ``epochs``,
-        ``seconds``, ``error`` and ``params``; empty for a worker, whose chief has them.
-
-    Raises
-    ------
-    ParameterError
-        An unknown algorithm or parameter, too few trials, another search or other data in the
-        directory.
-    TrainingError
-        No trial finished.
-    """
+    """Try settings from the space of the estimator's task."""
     if algorithm not in ORACLES:
         raise ParameterError(choice("algorithm", algorithm, ORACLES))
     for name, value in (("trials", trials), ("workers", workers)):
