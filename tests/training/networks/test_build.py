@@ -4,6 +4,7 @@ import pytest
 from agr.errors import ArtifactError, ParameterError
 from agr.training.networks import build as networks
 from agr.training.networks import starts
+from agr.training.networks.last_layer import divide_logits
 
 X = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
@@ -118,7 +119,7 @@ class TestTemperature:
     def test_divides_the_logits(self, build):
         model = build()
         before = np.log(answers(model))
-        networks.divide_logits(model, 2.5)
+        divide_logits(model, 2.5)
         after = np.log(answers(model))
         np.testing.assert_allclose(
             after - after[:, :1], (before - before[:, :1]) / 2.5, rtol=1e-3, atol=1e-5

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from agr.core.engine import OnnxEngine
-from agr.errors import ParameterError
+from agr.errors import DownloadError, ParameterError
 from agr.gender import GenderEstimator
 from agr.tasks import TASKS
 from agr.training.loop import _generators
@@ -22,13 +22,13 @@ from agr.training.parameters import check_parameters
 APPLICATION = "mobilenet_v3_small"  # the quickest of them
 
 
-def build(network, image_size=32, *, weights=None, n_outputs=1, **more):
+def build(network, image_size=32, *, weights=None, last_layer=("years", 1), **more):
     return networks.build(
         network,
         image_size,
         weights=weights,
         dropout=0.1,
-        last_layer=("years", 1) if n_outputs == 1 else ("softmax", n_outputs),
+        last_layer=last_layer,
         task="gender",
         **more,
     )
@@ -135,9 +135,9 @@ class TestColor:
     def test_grayscale_sees_no_colour(self):
         x = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
         gray = np.stack([np.asarray(Image.fromarray(i).convert("L").convert("RGB")) for i in x])
-        model = build("tiny", color="grayscale", n_outputs=3)
+        model = build("tiny", color="grayscale", last_layer=("softmax", 3))
         np.testing.assert_allclose(model(x), model(gray), atol=1e-3)
-        model = build("tiny", n_outputs=3)
+        model = build("tiny", last_layer=("softmax", 3))
         assert not np.allclose(model(x), model(gray), atol=1e-3)
 
     def test_packaged_start_fits(self):
@@ -268,7 +268,7 @@ class TestImagenet:
             f"ImageNet weights of {APPLICATION} cannot be downloaded: URL fetch failure on "
             r"https://\S+h5: .*no network.*weights='FILE.h5'; weights=None starts from random"
         )
-        with pytest.raises(ParameterError, match=message):
+        with pytest.raises(DownloadError, match=message):
             build(APPLICATION, weights="imagenet")
 
     def test_file(self, trunk, tmp_path):
