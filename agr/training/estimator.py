@@ -473,6 +473,10 @@ class ImageEstimator(Tunable, ABC):
             delattr(self, name)
 
     def _check_pair(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
+        if y is None:
+            raise LabelError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
         X = check_images(X)
         y = self._check_labels(y)
         if len(X) != len(y):
