@@ -101,9 +101,9 @@ class TestSchedule:
     def test_plain(self, schedule):
         assert self.rate(0, schedule=schedule) == 0.01
 
-    def test_unknown(self):
+    def test_unknown(self, few, new_estimator):
         with pytest.raises(ParameterError, match="Did you mean 'plateau'"):
-            self.rate(0, schedule="plato")
+            new_estimator("gender", schedule="plato").fit(*few)
 
 
 class Worse(keras.callbacks.Callback):
