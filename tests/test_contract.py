@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 
 from agr.core.augment import Augmentation
 from agr.core.batches import hold_out
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
 
@@ -421,7 +421,7 @@ class TestSaved:
         )
 
     def test_onnx_answers_as_keras(self, model, task):
-        engine = OnnxEngine(model.folder, task)
+        engine = Engine(model.folder, task)
         images = model.X_test[:, :16, :16]
         for n in (1, 7, 60):
             np.testing.assert_allclose(

@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 from agr.core import networks, starts
 from agr.core.backbones import BACKBONES
 from agr.core.checks import check_parameters
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.core.training import _generators
 from agr.errors import ParameterError
 
@@ -322,7 +322,7 @@ class TestTraining:
         np.testing.assert_allclose(loaded.predict_proba(X), expected, atol=1e-6)
         resized = np.stack([np.asarray(Image.fromarray(x).resize((32, 32))) for x in X])
         np.testing.assert_allclose(
-            OnnxEngine(tmp_path / "m", "gender")(resized),
+            Engine(tmp_path / "m", "gender")(resized),
             estimator.model_(resized).numpy(),
             atol=1e-4,
         )

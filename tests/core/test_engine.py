@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from agr.core import artifact
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.errors import ArtifactError
 
 
 @pytest.fixture(scope="module")
 def engine(trained):
-    return OnnxEngine(trained["race"].folder, "race", threads=1)
+    return Engine(trained["race"].folder, "race", threads=1)
 
 
 def test_holds_size_and_manifest(engine):
@@ -31,14 +31,14 @@ def test_any_number_of_pictures(engine, n):
 
 def test_threads_do_not_change_the_answer(trained, engine):
     images = trained["race"].X_test[:8, :16, :16]
-    many = OnnxEngine(trained["race"].folder, "race", threads=2)
+    many = Engine(trained["race"].folder, "race", threads=2)
     np.testing.assert_allclose(many(images), engine(images), atol=1e-6)
 
 
 def test_keras_file_is_not_needed_and_not_read(trained, tmp_path):
     folder = shutil.copytree(trained["race"].folder, tmp_path / "m")
     (folder / "model.keras").unlink()
-    OnnxEngine(folder, "race")
+    Engine(folder, "race")
 
 
 def test_no_onnx_in_the_file(trained, tmp_path):
@@ -46,4 +46,4 @@ def test_no_onnx_in_the_file(trained, tmp_path):
     (folder / "model.onnx").write_bytes(b"no network")
     artifact.write_manifest(folder, json.loads((folder / "agr.json").read_text()))
     with pytest.raises(ArtifactError, match="model.onnx cannot be opened by ONNX Runtime"):
-        OnnxEngine(folder, "race")
+        Engine(folder, "race")
