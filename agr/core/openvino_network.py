@@ -62,7 +62,7 @@ def open_network(
 
     def run(images: Pixels) -> npt.NDArray[np.float32]:
         request = idle.get()
-        with require("openvino"):
+        try:
             return np.asarray(request.infer({0: images}, share_inputs=True)[0])
         finally:
             idle.put(request)
@@ -77,7 +77,8 @@ def _import() -> Any:
     try:
         if not loaded:
             sys.modules[reports] = None  # type: ignore[assignment]  # not found: it goes on without
-        import openvino
+        with require("openvino"):
+            import openvino
     finally:
         if not loaded:
             sys.modules.pop(reports, None)
