@@ -48,22 +48,7 @@ class Augmentation:
         return asdict(self)
 
     def apply(self, image: Pixels, size: int, rng: np.random.Generator) -> Pixels:
-        """Draw one changed copy of a picture.
-
-        Parameters
-        ----------
-        image : array of shape (h, w, 3)
-            uint8, RGB.
-        size : int
-            Side of the copy in pixels.
-        rng : numpy Generator
-            Source of chance; the same state gives the same copy.
-
-        Returns
-        -------
-        array of shape (size, size, 3)
-            uint8, RGB.
-        """
+        """Draw one changed copy of a picture."""
         picture = Image.fromarray(image).transform(
             (size, size),
             Image.Transform.AFFINE,
@@ -115,23 +100,7 @@ LEVELS = {
 
 
 def make_augmentation(value: Any) -> Augmentation:
-    """Turn a level's name, a mapping or None into an `Augmentation`.
-
-    Parameters
-    ----------
-    value : Augmentation, {"none", "light", "medium", "strong"}, mapping or None
-        None is "none".
-
-    Returns
-    -------
-    Augmentation
-        Checked parameters.
-
-    Raises
-    ------
-    ParameterError
-        An unknown level or name, or a value out of bounds.
-    """
+    """Turn a level's name, a mapping or None into an `Augmentation`."""
     if isinstance(value, Augmentation):
         return _checked(value)
     if value is None:

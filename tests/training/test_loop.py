@@ -30,7 +30,7 @@ def recipe(**changes):
         "augmentation": NONE,
         "seed": 0,
     }
-    return training.Recipe(**{**fields, **changes})
+    return training.Settings(**{**fields, **changes})
 
 
 def rates(estimator):
