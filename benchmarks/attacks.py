@@ -44,7 +44,7 @@ def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def grey16(side: int = SIDE) -> bytes:
-    """A PNG of 16 bits a pixel and one level."""
+    """Draw a PNG of 16 bits a pixel and one level."""
     return encode(Image.fromarray(np.zeros((side, side), np.uint16)), "PNG")
 
 
@@ -53,7 +53,7 @@ def transparent(side: int = SIDE) -> bytes:
 
 
 def scans(side: int = SIDE, n: int = 100) -> bytes:
-    """A progressive JPEG whose last scan comes again and again."""
+    """Draw a progressive JPEG whose last scan comes again and again."""
     data = encode(Image.new("L", (side, side), 128), "JPEG", progressive=True, quality=90)
     at, parts, found = 2, [], []
     while data[at + 1] != 0xD9:
@@ -69,7 +69,7 @@ def scans(side: int = SIDE, n: int = 100) -> bytes:
 
 
 def crowd(faces: int = 30) -> bytes:
-    """A photo of hundreds of faces."""
+    """Draw a photo of hundreds of faces."""
     with Image.open(PICTURE) as opened:
         face = opened.convert("RGB").resize((64, 64))
     photo = Image.new("RGB", (64 * faces, 64 * faces))
@@ -108,6 +108,7 @@ class Attack:
         self.answers: Counter[str] = Counter()
 
     def connect(self) -> socket.socket:
+        """Open a connection from the attacker's address."""
         return socket.create_connection(("127.0.0.1", self.port), 40, (self.source, 0))
 
     def flood(self, data: bytes) -> None:
@@ -130,18 +131,23 @@ class Attack:
             thread.join(max(0.0, self.until - time.monotonic()))
 
     def png16(self) -> None:
+        """Send 32 PNGs of 16 bits a pixel."""
         self.flood(request([grey16()] * 32))
 
     def scans(self) -> None:
+        """Send 32 JPEGs of 100 scans."""
         self.flood(request([scans()] * 32))
 
     def rgba(self) -> None:
+        """Send 32 PNGs with transparency."""
         self.flood(request([transparent()] * 32))
 
     def detect(self) -> None:
+        """Send 30 of these as photos."""
         self.flood(request([transparent(), grey16(), scans()] * 10, "?faces=detect"))
 
     def crowd(self) -> None:
+        """Send 32 photos of hundreds of faces."""
         self.flood(request([crowd()] * 32, "?faces=detect"))
 
     def gone(self) -> None:

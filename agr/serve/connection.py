@@ -98,7 +98,8 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._in_head = False
         self._head = 0  # bytes of the head, or of what follows the body, as far as they are parsed
-        self._loose = 0  # bytes since something was parsed
+        self._loose = 0  # bytes since the head, or a piece of the body, began
+        self._piece_is_new = True  # nothing of what came last has been parsed so far
         self._refusal: tuple[int, str] | None = None
         self._last = False
 
@@ -121,6 +122,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._loose += len(data)
+        self._piece_is_new = True
         super().data_received(data)
         if self._loose > self.door.settings.max_header_bytes and not self.transport.is_closing():
             self._refuse(431, self._too_long())
@@ -129,7 +131,9 @@ class Connection(HttpToolsProtocol):
         """Begin to count."""
         super().on_message_begin()
         self._in_head = True
-        self._head = self._loose = 0
+        self._head = 0
+        if not self._piece_is_new:  # it began somewhere behind another request
+            self._loose = 0
         self._wait()
 
     def on_url(self, url: bytes) -> None:
@@ -144,7 +148,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Let the application have the request."""
-        self._in_head = False
+        self._in_head = self._piece_is_new = False
         self._head = self._loose = 0
         self._stop_waiting()
         super().on_headers_complete()
@@ -153,7 +157,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        self._loose = 0
+        self._loose, self._piece_is_new = 0, False
         super().on_body(body)
 
     def on_response_complete(self) -> None:
@@ -185,7 +189,6 @@ class Connection(HttpToolsProtocol):
         """Say nothing: uvicorn would advise to install packages for websockets."""
 
     def _count(self, n: int) -> None:
-        self._loose = 0
         self._head += n
         if self._head > self.door.settings.max_header_bytes:
             self._refusal = (431, self._too_long())

@@ -1,5 +1,6 @@
 """Every error as a JSON problem (RFC 9457); no stack trace, no inner detail."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+
+from agr.errors import choice
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -166,4 +169,7 @@ async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     place: Sequence[Any] = error["loc"]
+    if error["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        return choice(str(place[-1]), str(error["input"])[:40], choices)
     return f"{' '.join(map(str, place))}: {error['msg']}."

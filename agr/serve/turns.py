@@ -123,6 +123,9 @@ class Turns(Generic[T]):
         """
         known = self._clients.get(client)
         asked = known.requests.pop(request, None) if known else None
+        if not any(one.requests for one in self._clients.values()):
+            self._clients.clear()  # nobody waits, so nobody owes anybody anything
+            self._now = 0.0
         return [*asked.small, *asked.large] if asked else []
 
     def _askers(self, large: bool) -> Iterator[tuple[_Client[T], list[_Request[T]]]]:

@@ -18,6 +18,8 @@ from agr.core.images import read_image
 from agr.errors import ImageError
 from agr.predictor import Face, Prediction, Predictor
 from agr.serve.app import create_app
+from agr.serve.connection import Connection
+from agr.serve.reading import read
 from agr.serve.settings import Settings
 from agr.tasks import TASKS
 
@@ -85,10 +87,32 @@ class BrightnessPredictor:
         )
 
 
+class InThread:
+    """Reads as a process does, with a predictor of this process."""
+
+    alive = True
+
+    def __init__(self, predictor):
+        self.predictor = predictor
+
+    def start(self):
+        return self.predictor.tasks
+
+    def read(self, picture, max_pixels, seconds, *, large):
+        return read(self.predictor, picture, max_pixels, large=large)
+
+    def kill(self):
+        """A thread goes on to its end."""
+
+    def close(self):
+        """There is nothing to end."""
+
+
 @contextmanager
 def running(app):
     """Run an application in a thread; gives its address."""
-    config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=3)
+    options = {"log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 3}
+    config = uvicorn.Config(app, http=Connection, **options)
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -121,10 +145,11 @@ def serve():
 def _serve():
     with ExitStack() as stack:
 
-        def start(predictor=None, **settings):
+        def start(predictor=None, *, readers=None, **settings):
             predictor = predictor or BrightnessPredictor()
             stack.callback(lambda: getattr(predictor, "gate", threading.Event()).set())
-            app = create_app(Settings(**settings), predictor)
+            readers = readers or [InThread(predictor) for _ in range(2)]
+            app = create_app(Settings(**settings), readers)
             url = stack.enter_context(running(app))
             client = stack.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
             return SimpleNamespace(
@@ -168,6 +193,12 @@ def real_predictor(models):
 def portrait():
     """Give the example's file."""
     return ROOT / "examples/astronaut.jpg"
+
+
+@pytest.fixture(scope="session")
+def in_thread():
+    """Give the class that stands for a process that reads."""
+    return InThread
 
 
 @pytest.fixture(scope="session")
