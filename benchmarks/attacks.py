@@ -287,12 +287,12 @@ def be_good(port: int, seconds: float) -> tuple[list[float], Counter[str]]:
 
 
 @contextmanager
-def service(*options: str, log: Any = subprocess.DEVNULL) -> Iterator[tuple[int, int]]:
+def service(log: Any) -> Iterator[tuple[int, int]]:
     """Run ``agr serve``; gives its port and process."""
     with socket.socket() as probe:
         probe.bind((GOOD, 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "agr", "serve", "--port", str(port), *options]
+    command = [sys.executable, "-m", "agr", "serve", "--port", str(port)]
     with subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             for _ in range(600):
@@ -308,9 +308,11 @@ def service(*options: str, log: Any = subprocess.DEVNULL) -> Iterator[tuple[int,
             process.terminate()
 
 
-def measure(name: str, source: str, seconds: float, *options: str) -> dict[str, Any]:
+def measure(
+    name: str, source: str, seconds: float, log: Any = subprocess.DEVNULL
+) -> dict[str, Any]:
     """Run one attack beside a good client; an empty name: the good client alone."""
-    with service(*options) as (port, pid):
+    with service(log) as (port, pid):
         be_good(port, 0.5)
         command = [sys.executable, __file__, "--attack", name, "--port", str(port)]
         command += ["--source", source, "--seconds", str(seconds + 2)]
@@ -321,7 +323,7 @@ def measure(name: str, source: str, seconds: float, *options: str) -> dict[str, 
             time.sleep(0.5)
             took, answers = be_good(port, seconds)
         said = attack.communicate()[0].strip() if attack else ""
-    cuts = statistics.quantiles(took, n=100, method="inclusive")
+    cuts = statistics.quantiles(took * 2, n=100, method="inclusive")  # of one even
     return {
         "attack": name or "none",
         "attacker": "-" if not name else "same address" if source == GOOD else "own address",

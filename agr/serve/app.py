@@ -43,12 +43,13 @@ def create_app(settings: Settings, readers: Sequence[ReadsPictures]) -> FastAPI:
         An ASGI application, for uvicorn or another server.
     """
     shared = Service(settings, readers)
+    door = Door(settings, shared.drain)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Door]]:
         await shared.readers.start()
         try:
-            yield {"door": Door(settings, shared.drain)}  # for `agr.serve.connection`
+            yield {"door": door}  # for `agr.serve.connection`
         finally:
             await shared.readers.close()
             shared.metrics.close()
@@ -64,7 +65,7 @@ def create_app(settings: Settings, readers: Sequence[ReadsPictures]) -> FastAPI:
         lifespan=lifespan,
         middleware=[Middleware(Envelope, metrics=shared.metrics)],
     )
-    app.state.service = shared
+    app.state.service, app.state.door = shared, door
     problems.install(app)
     app.include_router(public)
     if settings.api_key is None:

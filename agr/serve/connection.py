@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from agr.serve.limits import network
@@ -42,17 +42,17 @@ class Door:
     def __init__(self, settings: Settings, on_stop: Callable[[], None] = lambda: None) -> None:
         self.settings, self.on_stop = settings, on_stop
         self.max_connections = max(16, min(settings.max_connections, _open_files()))
-        self.waiting: dict[Connection, None] = {}  # for a request, the longest first
+        self.waiting: dict[Connection, None] = {}  # for their clients, the longest first
         self._clients: Counter[str] = Counter()
 
     def wait(self, connection: "Connection") -> None:
-        """Note that a connection waits for a request."""
+        """Note that a connection waits for its client."""
         if connection not in self.waiting:
             self.waiting[connection] = None
             self._clients[connection.network] += 1
 
     def leave(self, connection: "Connection") -> None:
-        """Note that its request came, or that it is gone."""
+        """Note that its client did something, or is gone."""
         if connection in self.waiting:
             del self.waiting[connection]
             self._clients[connection.network] -= 1
@@ -102,6 +102,7 @@ class Connection(HttpToolsProtocol):
         self._piece_is_new = True  # nothing of what came last has been parsed so far
         self._refusal: tuple[int, str] | None = None
         self._last = False
+        self._cycles: list[RequestResponseCycle] = []  # not answered yet; several in a pipeline
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, or close at once when there is no room."""
@@ -115,6 +116,9 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_waiting()
+        for cycle in self._cycles:  # uvicorn tells only the last of a pipeline
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -152,6 +156,8 @@ class Connection(HttpToolsProtocol):
         self._head = self._loose = 0
         self._stop_waiting()
         super().on_headers_complete()
+        self._cycles = [one for one in self._cycles if not one.response_complete]
+        self._cycles.append(self.cycle)
         if self._last:
             self.cycle.keep_alive = False
 
@@ -179,6 +185,18 @@ class Connection(HttpToolsProtocol):
             self._wait(LAST_SECONDS)
         else:
             super().shutdown()
+
+    def pause_writing(self) -> None:
+        """Wait for a client that does not read its answer, as long as it may take."""
+        super().pause_writing()
+        self.door.wait(self)
+        self._stop_timer()
+        self._timer = self.loop.call_later(self.door.settings.timeout, self.dismiss)
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        super().resume_writing()
+        self._stop_waiting()
 
     def dismiss(self) -> None:
         """Close, to make room for another."""

@@ -58,8 +58,8 @@ class Settings(BaseSettings):
     picture_memory : int
         Bytes that reading one picture may take; Linux only.
     max_connections : int
-        Open connections. When there are more, those that have waited longest for a request to
-        come are closed.
+        Open connections. When there are more, those that have waited longest for their client
+        are closed.
     max_header_bytes : int
         Bytes of a request's head.
     header_seconds : float

@@ -148,7 +148,7 @@ class _Form:
     def _on_part(self) -> None:
         limit = self._settings.max_pictures
         if len(self._pictures) >= limit:
-            raise ProblemError(413, f"A request may have {limit} pictures at most; send several.")
+            raise ProblemError(422, f"A request may have {limit} pictures at most; send several.")
         self._disposition = b""
         self._data = bytearray()
         self._too_large = False

@@ -157,6 +157,7 @@ def _serve():
                 client=client,
                 predictor=predictor,
                 service=app.state.service,
+                door=app.state.door,
                 predict=lambda *files, **kw: client.post("/v1/predict", files=as_form(files), **kw),
             )
 

@@ -2,9 +2,14 @@
 
 import json
 import logging
+import re
 import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
+import httpx
 import pytest
 
 
@@ -26,11 +31,9 @@ def connect():
 def receive(connection):
     """Give all that comes until the server closes."""
     data = b""
-    try:
+    with suppress(ConnectionResetError):
         while piece := connection.recv(65536):
             data += piece
-    except ConnectionResetError:
-        pass
     return data
 
 
@@ -78,11 +81,9 @@ def test_what_follows_a_body_is_bounded_too(serve, connect, data):
     )
     time.sleep(0.1)
     start = time.monotonic()
-    try:
+    with suppress(OSError):
         for _ in range(50):
             connection.sendall(data[:5] + b"a" * 200_000)
-    except OSError:
-        pass
     receive(connection)
     assert time.monotonic() - start < 5
 
@@ -111,8 +112,6 @@ def test_a_slow_second_head_is_let_go_too(serve, connect):
 
 
 def test_an_answer_that_takes_longer_than_a_head_may_is_given(serve, make_png, wait_until):
-    import threading
-
     service = serve(header_seconds=0.3)
     service.predictor.gate.clear()
     threading.Timer(0.8, service.predictor.gate.set).start()
@@ -123,10 +122,8 @@ def test_the_longest_wait_ends_when_there_are_too_many(serve, connect, wait_unti
     service = serve(max_connections=20)
     slow = [connect(service) for _ in range(30)]
     for one in slow:
-        try:
+        with suppress(OSError):
             one.sendall(HEAD)
-        except OSError:
-            pass
     for _ in range(5):  # each over a connection of its own
         start = time.monotonic()
         connection = connect(service)
@@ -141,20 +138,56 @@ def test_the_longest_wait_ends_when_there_are_too_many(serve, connect, wait_unti
 
 
 def test_who_is_at_work_is_never_put_out(serve, connect, make_png, wait_until):
-    from concurrent.futures import ThreadPoolExecutor
-
     service = serve(max_connections=16)
     service.predictor.gate.clear()
     with ThreadPoolExecutor(16) as pool:
-        import httpx
-
         files = [("images", ("a.png", make_png(3)))]
-        ask = lambda: httpx.post(f"{service.url}/v1/predict", files=files, trust_env=False)  # noqa: E731
-        asked = [pool.submit(ask) for _ in range(16)]
+        given = {"files": files, "trust_env": False}
+        asked = [pool.submit(httpx.post, f"{service.url}/v1/predict", **given) for _ in range(16)]
         wait_until(lambda: service.service.shares._requests.total() == 16)
         assert_refused(receive(connect(service)), 503)
         service.predictor.gate.set()
         assert [one.result().status_code for one in asked] == [200] * 16
+
+
+def be_deaf(connection):
+    """Ask for more than fits into the system's buffers, and read nothing of it."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.sendall(b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 9)
+
+
+def test_who_does_not_read_answers_makes_room(serve, connect, wait_until):
+    service = serve(max_connections=16, header_seconds=60)
+    for _ in range(16):
+        be_deaf(connect(service))
+    wait_until(lambda: len(service.door.waiting) == 16)
+    connection = connect(service)
+    connection.sendall(HEAD + b"Connection: close\r\n\r\n")
+    assert receive(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_who_does_not_read_answers_is_let_go(serve, connect, wait_until, caplog):
+    service = serve(timeout=0.5, header_seconds=60)
+    be_deaf(connect(service))
+    wait_until(lambda: service.door.waiting)
+    wait_until(lambda: not service.door.waiting, 5)
+    time.sleep(0.2)
+    assert "raised exception" not in caplog.text  # nothing more is written to it
+
+
+def test_who_reads_slowly_gets_all(serve, connect):
+    connection = connect(serve(timeout=1, header_seconds=1))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    connection.sendall(
+        b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    data = b""
+    while piece := connection.recv(20_000):
+        data += piece
+        time.sleep(0.02)
+    head, _, body = data.partition(b"\r\n\r\n")
+    (length,) = re.findall(rb"content-length: (\d+)", head)
+    assert len(body) == int(length)
 
 
 def test_what_is_no_http_gets_a_problem(serve, connect):

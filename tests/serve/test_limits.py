@@ -93,7 +93,7 @@ def test_the_declared_length_is_enough_to_refuse(serve):
 def test_too_many_pictures(serve, make_png):
     service = serve(max_pictures=3)
     assert service.predict(*[make_png()] * 3).status_code == 200
-    assert_problem(service.predict(*[make_png()] * 4), 413, "3 pictures at most")
+    assert_problem(service.predict(*[make_png()] * 4), 422, "3 pictures at most")
 
 
 def test_too_many_pixels_are_not_decoded(serve, make_png):
