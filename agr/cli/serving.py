@@ -1,6 +1,6 @@
 """``agr serve``."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,7 +62,7 @@ def serve(
         from agr.serve.launch import launch
         from agr.serve.settings import MIB, Settings
 
-        given = {
+        given: dict[str, Any] = {
             "max_picture_bytes": None if picture_mib is None else int(picture_mib * MIB),
             "max_request_bytes": None if request_mib is None else int(request_mib * MIB),
             "max_pixels": None if megapixels is None else int(megapixels * 1e6),
@@ -73,6 +73,9 @@ def serve(
             "readers": readers,
             "api_key": api_key,
         }
+        if request_mib is not None:  # whose bounds must hold at least one
+            one = int(request_mib * MIB)
+            given |= {"max_client_bytes": max(80 * MIB, one), "max_held_bytes": max(160 * MIB, one)}
         # What is not asked for here may come from the environment: see `Settings`.
         settings = Settings(**{name: v for name, v in given.items() if v is not None})
         models = {"age": age, "gender": gender, "race": race}

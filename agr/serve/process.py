@@ -85,7 +85,8 @@ class Reader:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ENVIRONMENT},
+            # Without the service's settings: nobody who breaks into a reader finds the key.
+            env={k: v for k, v in os.environ.items() if not k.startswith("AGR_")} | ENVIRONMENT,
         )
         reply = self._ask(self._given)
         if "error" in reply:

@@ -123,7 +123,7 @@ class Readers:
     @property
     def alive(self) -> bool:
         """Whether pictures are being read."""
-        return self._ready > 0 and not all(task.done() for task in self._tasks)
+        return self._ready > 0 and not any(task.done() for task in self._tasks)
 
     async def start(self) -> None:
         """Start all processes, and begin."""

@@ -110,7 +110,7 @@ class InThread:
 
 @contextmanager
 def running(app):
-    """Run an application in a thread; gives its address."""
+    """Run an application in a thread; gives its address and the server."""
     options = {"log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 3}
     config = uvicorn.Config(app, http=Connection, **options)
     server = uvicorn.Server(config)
@@ -120,7 +120,7 @@ def running(app):
         thread.start()
         try:
             wait(lambda: server.started or not thread.is_alive())
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
         finally:
             server.should_exit = True
             thread.join(20)
@@ -150,10 +150,11 @@ def _serve():
             stack.callback(lambda: getattr(predictor, "gate", threading.Event()).set())
             readers = readers or [InThread(predictor) for _ in range(2)]
             app = create_app(Settings(**settings), readers)
-            url = stack.enter_context(running(app))
+            url, server = stack.enter_context(running(app))
             client = stack.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
             return SimpleNamespace(
                 url=url,
+                server=server,
                 client=client,
                 predictor=predictor,
                 service=app.state.service,

@@ -190,6 +190,19 @@ def test_who_reads_slowly_gets_all(serve, connect):
     assert len(body) == int(length)
 
 
+def test_a_request_on_its_way_is_answered_while_stopping(serve, connect, wait_until):
+    service = serve()
+    begun, silent = connect(service), connect(service)
+    begun.sendall(HEAD)
+    wait_until(lambda: len(service.door.waiting) == 2)
+    service.server.should_exit = True
+    wait_until(lambda: not service.server.servers[0].is_serving())
+    for connection in (begun, silent):
+        connection.sendall(b"\r\n" if connection is begun else HEAD + b"\r\n")
+        data = receive(connection)
+        assert data.startswith(b"HTTP/1.1 200")
+
+
 def test_what_is_no_http_gets_a_problem(serve, connect):
     connection = connect(serve())
     connection.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")

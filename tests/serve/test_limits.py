@@ -122,6 +122,21 @@ def test_the_bytes_of_all_requests_are_bounded(serve, make_png, wait_until):
     assert service.predict(large).status_code == 200
 
 
+def test_the_bytes_of_one_client_are_bounded(serve, make_png, wait_until):
+    service = serve(max_request_bytes=60_000, max_client_bytes=100_000)
+    service.predictor.gate.clear()
+    large = make_png(1) + b"\0" * 50_000
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(service.predict, large)
+        wait_until(lambda: service.predictor.batches)
+        refused = service.predict(large)
+        service.predictor.gate.set()
+        assert_problem(refused, 429, "too much at a time")
+        assert first.result().status_code == 200
+    assert not service.service.shares._client_bytes
+    assert service.predict(large).status_code == 200
+
+
 def test_the_open_requests_of_one_client_are_bounded(serve, make_png, wait_until):
     service = serve(max_client_requests=2)
     service.predictor.gate.clear()

@@ -137,6 +137,14 @@ class TestOneProcess:
         ask(reader, broken[:40] + b"\xff" * 40 + broken[80:])  # libtiff complains on stderr
         assert capfd.readouterr() == ("", "")
 
+    @linux
+    def test_it_is_not_told_the_key(self, make, monkeypatch):
+        monkeypatch.setenv("AGR_API_KEY", "secret")
+        reader = make()
+        reader.start()
+        assert b"secret" not in Path(f"/proc/{reader.pid}/environ").read_bytes()
+        reader.close()
+
     @pytest.mark.parametrize(
         ("options", "error", "words"),
         [
