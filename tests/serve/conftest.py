@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -195,6 +196,15 @@ def real_predictor(models):
 def portrait():
     """Give the example's file."""
     return ROOT / "examples/astronaut.jpg"
+
+
+@pytest.fixture(scope="session")
+def attacks():
+    """Give the module ``benchmarks/attacks.py``."""
+    spec = spec_from_file_location("attacks", ROOT / "benchmarks/attacks.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -5,21 +5,10 @@ and busy, so the bound is wider; without the defences the good client waits for 
 """
 
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="measures memory through /proc")
-PATH = Path(__file__).parents[2] / "benchmarks/attacks.py"
-
-
-@pytest.fixture(scope="module")
-def attacks():
-    spec = spec_from_file_location("attacks", PATH)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize(
