@@ -22,6 +22,7 @@ EXTRAS = {  # what needs each extra, as the beginning of a sentence
     "balance": "SMOTE needs",
     "detect": "The detector mtcnn needs",
     "heic": "HEIC pictures need",
+    "openvino": "The engine openvino needs",
     "parquet": "Parquet needs",
     "plots": "Plots need",
     "serve": "The service needs",

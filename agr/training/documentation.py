@@ -29,8 +29,9 @@ SHARED = """    network : str, default="face_resnet"
         Share of the cosine schedule in which the learning rate rises.
     patience : int, optional
         Epochs without a better validation loss after which training stops; default: never.
-    augmentation : {"none", "light", "medium", "strong"}, Augmentation, dict or None
-        Random changes to training pictures, default="light".
+    augmentation : {"none", "light", "medium", "strong", "camera"}, Augmentation, dict or None
+        Random changes to training pictures, default="light"; ``"camera"`` adds noise, low light,
+        blur, compression and other faults of cameras, so that the answers hold outside.
     random_state : int or None, default=0
         Seed of weights, order and augmentation.
 """

@@ -22,7 +22,7 @@ from agr.training.augmentation import Augmentation
 from agr.training.balancing import Strategy
 from agr.training.batches import PREDICT_BATCH, check_images, decode
 from agr.training.documentation import compose
-from agr.training.parameters import check_parameters, make_seed, plain
+from agr.training.parameters import check_parameters, check_verbose, make_seed, plain
 from agr.training.tunable import Tunable
 
 Floats = npt.NDArray[np.float32]
@@ -158,6 +158,7 @@ class ImageEstimator(Tunable, ABC):
         validation_data: tuple[Any, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] = (),
+        verbose: bool | str = "auto",
     ) -> Self:
         """Train on pictures and labels; forgets any earlier fit.
 
@@ -179,6 +180,9 @@ class ImageEstimator(Tunable, ABC):
             Folder for the state of the training; the same call resumes it after a stop.
         callbacks : sequence of keras callbacks, default=()
             For example ``keras.callbacks.TensorBoard(log_dir)``.
+        verbose : bool or "auto", default="auto"
+            Whether to show the epochs, their scores and the time left; ``"auto"`` does so on a
+            terminal and in a notebook.
 
         Returns
         -------
@@ -195,8 +199,10 @@ class ImageEstimator(Tunable, ABC):
         from agr.training.fitting import Part, train_network
         from agr.training.loop import seeded
         from agr.training.networks import build as networks
+        from agr.training.progress import shown
 
         check_parameters(self)
+        check_verbose(verbose)
         part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
         seed = make_seed(self.random_state)
         if validation_data is None:
@@ -220,7 +226,10 @@ class ImageEstimator(Tunable, ABC):
                 color=self.color,
                 trainable=self.trainable,
             )
-        self.history_ = train_network(self, model, part, held_out, seed, checkpoint_dir, callbacks)
+        with shown(verbose, self.epochs) as bars:
+            self.history_ = train_network(
+                self, model, part, held_out, seed, checkpoint_dir, [*callbacks, *bars]
+            )
         self.model_ = networks.without_optimizer(model)
         return self.calibrate(*held_out)
 
@@ -234,6 +243,7 @@ class ImageEstimator(Tunable, ABC):
         validation_data: tuple[Any, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] = (),
+        verbose: bool | str = "auto",
     ) -> Self:
         """Go on learning, from more pictures; an estimator that is not fitted is fitted.
 
@@ -244,7 +254,7 @@ class ImageEstimator(Tunable, ABC):
 
         Parameters
         ----------
-        X, y, sample_weight, soft_labels, checkpoint_dir, callbacks
+        X, y, sample_weight, soft_labels, checkpoint_dir, callbacks, verbose
             As in `fit`. A part need not hold every label.
         validation_data : tuple (X, y), optional
             Chooses the best epoch, and from 100 pictures on calibrates anew; else the calibration
@@ -270,13 +280,16 @@ class ImageEstimator(Tunable, ABC):
                 validation_data=validation_data,
                 checkpoint_dir=checkpoint_dir,
                 callbacks=callbacks,
+                verbose=verbose,
             )
         from agr.training.fitting import Part, train_network
         from agr.training.loop import reseed
         from agr.training.networks import build as networks
         from agr.training.networks.last_layer import divide_logits
+        from agr.training.progress import shown
 
         self._check_going_on()
+        check_verbose(verbose)
         part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
         held_out = None
         if validation_data is not None:
@@ -291,7 +304,10 @@ class ImageEstimator(Tunable, ABC):
             divide_logits(model, 1 / temperature)
             seed = make_seed(self.random_state)
             reseed(model, seed)
-            history = train_network(self, model, part, held_out, seed, checkpoint_dir, callbacks)
+            with shown(verbose, self.epochs) as bars:
+                history = train_network(
+                    self, model, part, held_out, seed, checkpoint_dir, [*callbacks, *bars]
+                )
             divide_logits(model, temperature)
             if held_out is not None and len(held_out[1]) >= LEAST_TO_CALIBRATE:
                 self.calibrate(*held_out)
@@ -473,6 +489,10 @@ class ImageEstimator(Tunable, ABC):
             delattr(self, name)
 
     def _check_pair(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]:
+        if y is None:
+            raise LabelError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
         X = check_images(X)
         y = self._check_labels(y)
         if len(X) != len(y):

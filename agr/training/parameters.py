@@ -58,6 +58,12 @@ def check_parameters(estimator: "ImageEstimator") -> None:
     estimator.strategy()
 
 
+def check_verbose(verbose: bool | str) -> None:
+    """Refuse what says neither yes, no nor "auto"."""
+    if verbose not in (True, False, "auto"):
+        raise ParameterError(f"verbose must be True, False or 'auto', got {verbose!r}.")
+
+
 def check_start(network: str, weights: str | None) -> None:
     """Refuse starting weights that are not there."""
     if weights in (None, "auto"):
