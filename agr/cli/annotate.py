@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agr.cli.console import errors, fail, replacing
-from agr.cli.options import DETECTOR, DetectorOption, Models, grouped
+from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
 @grouped
@@ -16,6 +16,7 @@ def annotate(
         Path, typer.Option(help="Picture to write; its ending says the format.", show_default=False)
     ],
     models: Models,
+    computing: Computing,
     detector: DetectorOption = DETECTOR,
 ) -> None:
     """Draw boxes and labels on the faces of a photo.
@@ -31,7 +32,7 @@ def annotate(
         kind = Image.registered_extensions().get(output.suffix.lower())
         if kind not in Image.SAVE:
             fail(f"{output} has no ending of a picture that can be written, such as .jpg or .png.")
-        predictor = Predictor(**models.options(), detector=detector)
+        predictor = Predictor(**models.options(), **computing.options(), detector=detector)
         found = predictor.predict_photo(photo)
         picture = draw(photo, found)
         with replacing(output) as stream:

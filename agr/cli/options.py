@@ -12,7 +12,9 @@ import typer
 FACES = "crop"  # what a picture is taken for, unless --faces says otherwise
 DETECTOR = "yunet"
 DETECTORS = (DETECTOR, "centerface", "mtcnn")
-ENGINES = ("auto", "onnxruntime", "openvino", "keras")
+ENGINE = "auto"
+ENGINES = (ENGINE, "onnxruntime", "openvino", "keras")
+DEVICE = "cpu"
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
@@ -93,6 +95,18 @@ DetectorOption = Annotated[
         help='What finds faces; mtcnn needs pip install "agr-faces\\[detect]".', **one_of(DETECTORS)
     ),
 ]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        help="What computes. auto: openvino where it is installed (pip install "
+        '"agr-faces\\[openvino]"), else onnxruntime.',
+        **one_of(ENGINES),
+    ),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(help="Where, in the engine's words: cpu, cuda, cuda:1, coreml, gpu, npu, ..."),
+]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the saved model that the folder holds.")
@@ -127,22 +141,22 @@ class Models:
     age: AgeModel = None
     gender: GenderModel = None
     race: RaceModel = None
-    engine: Annotated[
-        str,
-        typer.Option(
-            help="What computes; auto: openvino where it is installed (pip install "
-            '"agr-faces\\[openvino]"), else onnxruntime.',
-            **one_of(ENGINES),
-        ),
-    ] = "auto"
-    device: Annotated[
-        str,
-        typer.Option(help="Where, in the engine's words: cpu, cuda, cuda:1, coreml, gpu, npu, ..."),
-    ] = "cpu"
 
     def options(self) -> dict[str, Any]:
         """Give what `agr.Predictor` takes."""
         return {**vars(self), "tasks": self.tasks or None}
+
+
+@dataclass(frozen=True)
+class Computing:
+    """What computes, and where."""
+
+    engine: EngineOption = ENGINE
+    device: DeviceOption = DEVICE
+
+    def options(self) -> dict[str, Any]:
+        """Give what `agr.Predictor` takes."""
+        return vars(self)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from agr.cli.console import errors, fail, progress, replacing
-from agr.cli.options import DETECTORS, FACES, Models, grouped, one_of
+from agr.cli.options import DETECTOR, DETECTORS, FACES, Computing, Models, grouped, one_of
 
 
 def _formats() -> Iterable[str]:
@@ -25,6 +25,7 @@ def predict(
         typer.Argument(help="Pictures, and folders of them.", show_default=False),
     ],
     models: Models,
+    computing: Computing,
     form: Annotated[
         str | None,
         typer.Option(
@@ -47,7 +48,7 @@ def predict(
     detector: Annotated[
         str | None,
         typer.Option(
-            help=f"What finds faces; default: {DETECTORS[0]}. mtcnn needs "
+            help=f"What finds faces; default: {DETECTOR}. mtcnn needs "
             'pip install "agr-faces\\[detect]".',
             **one_of(DETECTORS),
         ),
@@ -83,7 +84,9 @@ def predict(
         if not images:
             fail(f"There are no pictures in {', '.join(map(str, paths))}.")
         predictor = Predictor(
-            **models.options(), detector=detector or DETECTORS[0] if found else None
+            **models.options(),
+            **computing.options(),
+            detector=detector or DETECTOR if found else None,
         )
         columns = FACE_COLUMNS if found else COLUMNS
         failed = 0

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from agr.cli.console import errors
-from agr.cli.options import DETECTOR, DetectorOption, Models, grouped
+from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
 @grouped
 def serve(
     models: Models,
+    computing: Computing,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")
     ] = "127.0.0.1",
@@ -79,7 +80,7 @@ def serve(
         settings = Settings(**{name: v for name, v in given.items() if v is not None})
         options = {
             name: str(value) if isinstance(value, Path) else value
-            for name, value in models.options().items()
+            for name, value in {**models.options(), **computing.options()}.items()
         }
         launch(
             settings,

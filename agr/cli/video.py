@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from agr.cli.console import errors, fail, progress, replacing
-from agr.cli.options import DETECTOR, DetectorOption, Models, grouped
+from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
 @grouped
@@ -23,6 +23,7 @@ def video(
         ),
     ],
     models: Models,
+    computing: Computing,
     output: Annotated[
         Path | None,
         typer.Option(help="Video to write, .mp4 or .gif, with boxes and labels and no sound."),
@@ -62,14 +63,12 @@ def video(
         if output is not None:
             check_suffix(output)
         options = {**models.options(), "detector": detector}
-        # What computes changes no row that is worth the name, so that it may change on resuming.
-        reading = {k: v for k, v in options.items() if k not in ("engine", "device")}
         with Video(source) as film, ExitStack() as stack:
-            people = People(Predictor(**options))
+            people = People(Predictor(**options, **computing.options()))
             total = film.count(fps)
             rows = writer = None
             if table is not None:
-                settings = run_settings(film, fps=fps, **reading)
+                settings = run_settings(film, fps=fps, **options)
                 rows = Table(table, settings)
                 if rows.goes_on:
                     typer.echo(f"Going on with {rows}", err=True)

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from agr import __version__
 from agr.cli import app, options
 from agr.cli.tune import ALGORITHMS
+from agr.core import engine
 from agr.datasets import read_any
 from agr.photo import detectors
 from agr.runs.selection import Selection
@@ -271,7 +272,7 @@ class TestTrain:
             (["--balance", "weight"], "Did you mean 'weights'?"),
             (["--balance", "male=half"], "must be a word, or shares of labels such as white=0.5"),
             (["--balance", "grey=0.5"], "every label in balance must be one of"),
-            (["--loss", "hinge"], "loss must be one of None, 'categorical_crossentropy'"),
+            (["--loss", "hinge"], "loss must be one of None, 'binary_crossentropy'"),
             (["--from", "gone"], "so network cannot be chosen"),
             (["--split", "gone.csv"], "gone.csv: No such file or directory"),
             (["--epochs", "many"], "Invalid value for '--epochs'"),
@@ -351,12 +352,12 @@ class TestTrain:
         found = run(
             "train", "gender", "--data", drawn_utkface, "--output", tmp_path / "more",
             "--from", folder / "model", "--epochs", "1", "--balance", "male=0.5",
-            "--loss", "categorical_focal_crossentropy",
+            "--loss", "binary_focal_crossentropy",
         )  # fmt: skip
         assert found.exit_code == 0, found.output
         manifest = json.loads((tmp_path / "more" / "agr.json").read_text())
         assert manifest["parameters"]["balance"] == {"male": 0.5}
-        assert manifest["parameters"]["loss"] == "categorical_focal_crossentropy"
+        assert manifest["parameters"]["loss"] == "binary_focal_crossentropy"
         assert len(manifest["history"]) == 11
 
     def test_evaluate_with_a_model_for_another_task(self, trained, drawn_utkface):
@@ -460,6 +461,7 @@ class TestChoices:
         """What commands list without importing it."""
         assert options.DETECTORS == detectors.DETECTORS
         assert options.DETECTOR == detectors.DEFAULT
+        assert options.ENGINES == engine.ENGINES
         assert set(ALGORITHMS) == set(ORACLES)
 
     def test_defaults_are_those_of_the_selection(self):
