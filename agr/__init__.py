@@ -19,12 +19,12 @@ if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its
     from agr.race.estimator import RaceEstimator as RaceEstimator
 
 _HOMES = {
-    "AgeEstimator": "agr.age.estimator",
+    "AgeEstimator": "agr.age",
     "Face": "agr.prediction",
-    "GenderEstimator": "agr.gender.estimator",
+    "GenderEstimator": "agr.gender",
     "Prediction": "agr.prediction",
     "Predictor": "agr.predictor",
-    "RaceEstimator": "agr.race.estimator",
+    "RaceEstimator": "agr.race",
 }
 __all__ = [
     "AgeEstimator",

@@ -40,6 +40,8 @@ def explore(
 ) -> None:
     """Look at labelled pictures: who is in them, what is doubled, what is broken."""
     with errors():
-        from agr.runs.explore import write_report
+        from agr.errors import require
 
+        with require("plots"):
+            from agr.runs.explore import write_report
         typer.echo(f"wrote {write_report(data, output)}")

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agr.errors import require
+
+with require("train"):
+    import pandas  # noqa: F401  # every reader's table
+
 if TYPE_CHECKING:
     from agr.datasets.faces import Faces
 
