@@ -4,14 +4,18 @@ Where the packages of extras are installed, fresh processes are kept from findin
 file in a plain install too, where nothing is hidden and pytest is all that was added:
 
     pytest --noconftest tests/test_extras.py
+
+With the extra ``serve`` added, ``-k service`` runs there.
 """
 
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,6 +62,12 @@ class Hidden:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Hidden())
 """
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch, tmp_path):
+    """Run everything where no source tree stands before what is installed."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +147,46 @@ class TestWorks:
         assert json.loads(done.stdout) == ["female", 1, "white"]
 
 
+SERVE = (
+    "fastapi",
+    "fastapi_offline",
+    "httptools",
+    "prometheus_client",
+    "python_multipart",
+    "starlette",
+    "uvicorn",
+)
+
+
+@pytest.mark.skipif(not find_spec("uvicorn"), reason="needs the extra serve")
+def test_service(hidden):
+    """With that extra alone, a picture that is sent is answered."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    words = [sys.executable, "-m", "agr", "serve", "--port", str(port)]
+    process = subprocess.Popen(words, env=hidden(*SERVE), stderr=subprocess.PIPE, text=True)
+    head = (
+        '--limit\r\nContent-Disposition: form-data; name="images"; filename="face.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/v1/predict",
+        head.encode() + FACE.read_bytes() + b"\r\n--limit--\r\n",
+        {"Content-Type": "multipart/form-data; boundary=limit"},
+    )
+    try:
+        for line in process.stderr:
+            if "running on" in line:
+                break
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            (row,) = json.load(reply)["results"]
+    finally:
+        process.terminate()
+        said = process.communicate(timeout=30)[1]
+    assert (row["gender"], row["race"], row["error"]) == ("female", "white", None), said
+
+
 COMMANDS = {  # what each says in a plain install
     "train": (["train", "gender", "--data", ".", "--output", "new"], "train"),
     "tune": (["tune", "gender", "--data", ".", "--output", "new"], "train"),
@@ -150,8 +200,7 @@ COMMANDS = {  # what each says in a plain install
 
 
 @pytest.mark.parametrize(("words", "extra"), COMMANDS.values(), ids=COMMANDS)
-def test_command_says_what_to_install(command, tmp_path, monkeypatch, words, extra):
-    monkeypatch.chdir(tmp_path)
+def test_command_says_what_to_install(command, tmp_path, words, extra):
     done = command(*words)
     assert done.returncode == 2
     said = rf'Error: .* needs? \w+: pip install "agr-faces\[{extra}\]"\n'
