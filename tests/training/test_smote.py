@@ -1,6 +1,6 @@
 """SMOTE with the real imbalanced-learn."""
 
-import builtins
+import sys
 
 import numpy as np
 import pytest
@@ -55,14 +55,7 @@ def test_pictures(faces_drawn):
 
 
 def test_missing_package(uneven, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.startswith("imblearn"):
-            raise ImportError(name)
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "imblearn", None)
     with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[balance\]"'):
         smote.smote_features(*uneven, seed=0)
 
