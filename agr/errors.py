@@ -8,6 +8,8 @@ AgrError
   ParameterError(ValueError)     a parameter that is off; found in fit
   DatasetError(ValueError)       a folder, file name or column that is off
   ArtifactError(ValueError)      a saved model that is damaged, too new or made for another task
+  TrainingError(RuntimeError)    a training that diverged, a search without a finished trial
+  DownloadError(OSError)         weights that could not be downloaded
   MissingExtraError(ImportError) an optional package is not installed
 ```
 """
@@ -23,6 +25,7 @@ EXTRAS = {  # what needs each extra, as the beginning of a sentence
     "balance": "SMOTE needs",
     "detect": "The detector mtcnn needs",
     "heic": "HEIC pictures need",
+    "openvino": "The engine openvino needs",
     "parquet": "Parquet needs",
     "plots": "Plots need",
     "serve": "The service needs",
@@ -57,6 +60,14 @@ class DatasetError(AgrError, ValueError):
 
 class ArtifactError(AgrError, ValueError):
     """A saved model is damaged, too new, or made for another task."""
+
+
+class TrainingError(AgrError, RuntimeError):
+    """A training or a search failed: its loss diverged, or no trial finished."""
+
+
+class DownloadError(AgrError, OSError):
+    """Weights could not be downloaded."""
 
 
 class MissingExtraError(AgrError, ImportError):

@@ -184,10 +184,10 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
     dict
         The row's columns.
     """
-    from agr.training import loop as training
+    from agr.training import loop
     from agr.training import teachers as teaching
     from agr.training.balancing import show_all
-    from agr.training.fitting import make_recipe
+    from agr.training.fitting import make_settings
     from agr.training.networks import build as networks
 
     parts = Split.read_csv(budget.folder / "split.csv", budget.folder / "pictures")
@@ -198,28 +198,26 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
         task: TASKS[task].load_estimator()(network=network, epochs=TIMED_EPOCHS) for task in TASKS
     }
     for task, estimator in estimators.items():
-        estimator._learn_labels(faces.labelled(task)[1])
+        estimator.learn_labels(faces.labelled(task)[1])
     size = networks.native_size(network)
-    store = ImageStore(faces.paths, round(size * training.STORE_MARGIN))
+    store = ImageStore(faces.paths, round(size * loop.STORE_MARGIN))
     held = decode(held_out.paths, size)
     shown = ImageStore(parts.test.paths[:PREDICTED], size)
     images = shown[np.arange(len(shown))]
     n_parameters, epoch_seconds, predict_seconds = 0, 0.0, 0.0
     for group in [list(TASKS)] if joint else [[task] for task in TASKS]:
         learned = {task: estimators[task] for task in group}
-        widths = {task: estimator._n_outputs() for task, estimator in learned.items()}
+        widths = {task: teaching.width_of(estimator) for task, estimator in learned.items()}
         sample = learned[group[0]]
-        with training.seeded(0), tempfile.TemporaryDirectory() as scratch:
+        with loop.seeded(0), tempfile.TemporaryDirectory() as scratch:
             model = teaching.joint_network(size, widths, sample)
-            history = training.train(
+            history = loop.train(
                 model,
                 teaching.joint_loss,
                 [],
-                training.Lessons(
-                    store, teaching.joint_targets(faces, learned), show_all(len(faces))
-                ),
+                loop.Lessons(store, teaching.joint_targets(faces, learned), show_all(len(faces))),
                 (held, teaching.joint_targets(held_out, learned)),
-                make_recipe(sample, 0),
+                make_settings(sample, 0),
                 image_size=size,
                 directory=Path(scratch),
                 fingerprint="",

@@ -65,7 +65,7 @@ class TestRecipes:
             assert (run.task, run.recipe) in RECIPES
         stages = RECIPES[run.task, run.recipe] if run.recipe else [{}]
         for stage in stages:
-            TASKS[run.task].load_estimator()(**{**stage, **run.parameters})._check_parameters()
+            TASKS[run.task].load_estimator()(**{**stage, **run.parameters})._check_own_parameters()
 
     @pytest.mark.parametrize(
         ("name", "cycles", "activation"),
@@ -112,8 +112,8 @@ class TestRecipes:
     def test_age_classes(self, name, n_bins):
         estimator = TASKS["age"].load_estimator()(**RECIPES["age", name][0])
         ages = np.arange(7.0, 101)
-        estimator._learn_labels(ages)
-        targets = estimator._targets(ages)
+        estimator.learn_labels(ages)
+        targets = estimator.targets(ages)
         assert targets.shape == (94, n_bins)
         assert set(targets.ravel()) == {0, 1}  # one class each, not spread
 
@@ -131,7 +131,7 @@ def built(stage, size):
         size,
         weights=None,
         dropout=estimator.dropout,
-        n_outputs=2,
+        last_layer=("sigmoid", 1),
         task="gender",
         options=estimator.network_options,
         trainable=estimator.trainable,
@@ -150,7 +150,7 @@ class TestConfigurations:
         )
         assert run.parameters == configuration.parameters
         for stage in configuration.stages:
-            TASKS[run.task].load_estimator()(**stage)._check_parameters()
+            TASKS[run.task].load_estimator()(**stage)._check_own_parameters()
 
     def test_every_recipe_of_a_system_is_compared(self):
         compared = {c.recipe for c in systems.CONFIGURATIONS if c.recipe}

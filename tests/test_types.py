@@ -98,9 +98,9 @@ def test_type(revealed, expression, expected):
     assert revealed[expression] == expected
 
 
-def test_misspelt_parameter_is_found(check):
-    said = check("from agr import GenderEstimator\nGenderEstimator(epoch=1)\n")
-    assert 'Unexpected keyword argument "epoch"' in said
+def test_wrong_parameter_is_found(check):
+    said = check('from agr import GenderEstimator\nGenderEstimator(epochs="two")\n')
+    assert 'Argument "epochs" to "GenderEstimator" has incompatible type "str"' in said
 
 
 def test_unknown_name_is_found(check):

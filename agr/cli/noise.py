@@ -6,7 +6,8 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
@@ -49,7 +50,8 @@ class _Quietly:
         """Find tensorflow, and only that."""
         if name != TENSORFLOW:
             return None
-        spec = PathFinder.find_spec(name, path, target)
+        sys.meta_path.remove(self)
+        spec = find_spec(name)
         if spec is None or spec.loader is None:
             return None
         load = spec.loader.exec_module

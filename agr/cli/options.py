@@ -7,7 +7,8 @@ import typer
 
 # Words instead of Enum classes: commands and what they call then share plain str.
 Task = Literal["age", "gender", "race"]
-DetectorName = Literal["centerface", "mtcnn"]
+DetectorName = Literal["yunet", "centerface", "mtcnn"]
+EngineName = Literal["auto", "onnxruntime", "openvino", "keras"]
 
 TaskArgument = Annotated[Task, typer.Argument(help="What to read from a face.", show_default=False)]
 DataOption = Annotated[
@@ -27,7 +28,18 @@ GenderModel = Annotated[Path | None, typer.Option(help="Your own saved gender mo
 RaceModel = Annotated[Path | None, typer.Option(help="Your own saved race model.")]
 DetectorOption = Annotated[
     DetectorName,
-    typer.Option(help='What finds faces; mtcnn needs pip install "agr\\[detect]".'),
+    typer.Option(help='What finds faces; mtcnn needs pip install "agr-faces\\[detect]".'),
+]
+EngineOption = Annotated[
+    EngineName,
+    typer.Option(
+        help="What computes. auto: openvino where it is installed (pip install "
+        '"agr-faces\\[openvino]"), else onnxruntime.'
+    ),
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option(help="Where, in the engine's words: cpu, cuda, cuda:1, coreml, gpu, npu, ..."),
 ]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 

@@ -9,7 +9,15 @@ from typing import Annotated, Any, Literal
 import typer
 
 from agr.cli.console import errors, fail, progress, replacing
-from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
+from agr.cli.options import (
+    AgeModel,
+    DetectorOption,
+    DeviceOption,
+    EngineOption,
+    GenderModel,
+    RaceModel,
+    TasksOption,
+)
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
 Faces = Literal["crop", "detect"]
@@ -31,11 +39,13 @@ def predict(
             "pixels on (or a fortieth of the longer side, if that is more)."
         ),
     ] = "crop",
-    detector: DetectorOption = "centerface",
+    detector: DetectorOption = "yunet",
     tasks: TasksOption = None,
     age: AgeModel = None,
     gender: GenderModel = None,
     race: RaceModel = None,
+    engine: EngineOption = "auto",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Read the faces in pictures; one row a picture, or a face with --faces detect.
 
@@ -55,7 +65,13 @@ def predict(
             fail("Parquet is no text: name a file with --output.")
         found = faces == "detect"
         predictor = Predictor(
-            tasks or None, age=age, gender=gender, race=race, detector=detector if found else None
+            tasks or None,
+            age=age,
+            gender=gender,
+            race=race,
+            detector=detector if found else None,
+            engine=engine,
+            device=device,
         )
         columns = FACE_COLUMNS if found else COLUMNS
         failed = 0
@@ -88,11 +104,13 @@ def annotate(
     output: Annotated[
         Path, typer.Option(help="Picture to write; its ending says the format.", show_default=False)
     ],
-    detector: DetectorOption = "centerface",
+    detector: DetectorOption = "yunet",
     tasks: TasksOption = None,
     age: AgeModel = None,
     gender: GenderModel = None,
     race: RaceModel = None,
+    engine: EngineOption = "auto",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Draw boxes and labels on the faces of a photo.
 
@@ -107,7 +125,15 @@ def annotate(
         kind = Image.registered_extensions().get(output.suffix.lower())
         if kind not in Image.SAVE:
             fail(f"{output} has no ending of a picture that can be written, such as .jpg or .png.")
-        predictor = Predictor(tasks or None, age=age, gender=gender, race=race, detector=detector)
+        predictor = Predictor(
+            tasks or None,
+            age=age,
+            gender=gender,
+            race=race,
+            detector=detector,
+            engine=engine,
+            device=device,
+        )
         found = predictor.predict_photo(photo)
         picture = draw(photo, found)
         with replacing(output) as stream:

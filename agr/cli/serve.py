@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from agr.cli.console import errors
-from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
+from agr.cli.options import (
+    AgeModel,
+    DetectorOption,
+    DeviceOption,
+    EngineOption,
+    GenderModel,
+    RaceModel,
+    TasksOption,
+)
 
 
 def serve(
@@ -20,7 +28,9 @@ def serve(
     age: AgeModel = None,
     gender: GenderModel = None,
     race: RaceModel = None,
-    detector: DetectorOption = "centerface",
+    detector: DetectorOption = "yunet",
+    engine: EngineOption = "auto",
+    device: DeviceOption = "cpu",
     picture_mib: Annotated[float, typer.Option(help="Size of a picture at most.")] = 10,
     request_mib: Annotated[float, typer.Option(help="Size of a request at most.")] = 40,
     megapixels: Annotated[float, typer.Option(help="Pixels of a picture at most.")] = 25,
@@ -68,5 +78,11 @@ def serve(
             host=host,
             port=port,
             workers=workers,
-            predictor={"tasks": tasks or None, "detector": detector, **named},
+            predictor={
+                "tasks": tasks or None,
+                "detector": detector,
+                "engine": engine,
+                "device": device,
+                **named,
+            },
         )

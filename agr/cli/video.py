@@ -8,7 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from agr.cli.console import errors, fail, progress, replacing
-from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
+from agr.cli.options import (
+    AgeModel,
+    DetectorOption,
+    DeviceOption,
+    EngineOption,
+    GenderModel,
+    RaceModel,
+    TasksOption,
+)
 
 
 def video(
@@ -39,11 +47,13 @@ def video(
             "this machine manages."
         ),
     ] = None,
-    detector: DetectorOption = "centerface",
+    detector: DetectorOption = "yunet",
     tasks: TasksOption = None,
     age: AgeModel = None,
     gender: GenderModel = None,
     race: RaceModel = None,
+    engine: EngineOption = "auto",
+    device: DeviceOption = "cpu",
 ) -> None:
     """Follow the people of a video or camera, and read each over time.
 
@@ -71,7 +81,7 @@ def video(
             "detector": detector,
         }
         with Video(source) as film, ExitStack() as stack:
-            people = People(Predictor(**options))
+            people = People(Predictor(**options, engine=engine, device=device))
             total = film.count(fps)
             rows = writer = None
             if table is not None:

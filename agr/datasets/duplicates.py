@@ -3,6 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from agr.core.images import Pixels
 
@@ -51,39 +53,36 @@ def group_duplicates(hashes: Hashes, distance: int = NEAR) -> npt.NDArray[np.int
         Group of each picture: the index of its first member.
     """
     n = len(hashes)
-    parents = np.arange(n)
     words = np.ascontiguousarray(hashes).view(np.uint64)
     bits = np.unpackbits(hashes, axis=1)
+    pairs = [np.empty((0, 2), np.intp)]
     for band in np.array_split(np.arange(bits.shape[1]), distance + 1):
         keys = bits[:, band].astype(np.int64) @ (1 << np.arange(len(band), dtype=np.int64))
         order = np.argsort(keys, kind="stable")
         starts = np.flatnonzero(np.diff(keys[order], prepend=-1))
         for members in np.split(order, starts[1:]):
             if len(members) > 1:
-                _join_near(words, members, distance, parents)
-    return np.array([_root(parents, i) for i in range(n)], dtype=np.int64)
+                pairs += _near_pairs(words, members, distance)
+    left, right = np.concatenate(pairs).T
+    near = coo_array((np.ones(len(left), bool), (left, right)), shape=(n, n))
+    _, first, component = np.unique(
+        connected_components(near, directed=False)[1], return_index=True, return_inverse=True
+    )
+    return np.asarray(first[component], np.int64)
 
 
-def _join_near(
-    words: npt.NDArray[np.uint64],
-    members: npt.NDArray[np.intp],
-    distance: int,
-    parents: npt.NDArray[np.intp],
-) -> None:
+def _near_pairs(
+    words: npt.NDArray[np.uint64], members: npt.NDArray[np.intp], distance: int
+) -> list[npt.NDArray[np.intp]]:
+    """Find the pairs of members that are near each other, a chunk of rows at a time."""
+    pairs = []
     for start in range(0, len(members), _CHUNK):
         rows = members[start : start + _CHUNK]
         differing = sum(
             np.bitwise_count(words[rows, None, k] ^ words[None, members, k]).astype(np.uint16)
             for k in range(words.shape[1])
         )
-        for i, j in zip(*np.nonzero(differing <= distance), strict=True):
-            if rows[i] < members[j]:
-                a, b = _root(parents, rows[i]), _root(parents, members[j])
-                parents[max(a, b)] = min(a, b)
-
-
-def _root(parents: npt.NDArray[np.intp], i: int) -> int:
-    while parents[i] != i:
-        parents[i] = parents[parents[i]]
-        i = parents[i]
-    return int(i)
+        i, j = np.nonzero(differing <= distance)
+        found = np.stack([rows[i], members[j]], axis=1)
+        pairs.append(found[found[:, 0] < found[:, 1]])
+    return pairs

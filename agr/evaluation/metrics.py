@@ -30,12 +30,13 @@ def regression_metrics(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str
     >>> regression_metrics([20, 40], [22, 32])["mae"]
     5.0
     """
-    errors = np.asarray(y_pred, dtype=float) - np.asarray(y_true, dtype=float)
+    truth, said = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
+    errors = said - truth
     if not len(errors):
         return dict.fromkeys(("mae", "rmse", "cs5", "bias"), math.nan)
     return {
-        "mae": float(np.abs(errors).mean()),
-        "rmse": float(np.sqrt((errors**2).mean())),
+        "mae": float(sk.mean_absolute_error(truth, said)),
+        "rmse": float(sk.root_mean_squared_error(truth, said)),
         "cs5": float((np.abs(errors) <= CS_YEARS).mean()),
         "bias": float(errors.mean()),
     }
@@ -95,7 +96,8 @@ def classification_metrics(
         15 equal bins, Guo et al. 2017). NaN where a score is not defined.
     """
     truth = np.asarray(y_true, dtype=str)
-    chances = np.asarray(probabilities, dtype=float).reshape(-1, len(labels))
+    # As float32, since networks' probabilities sum to 1 only as exactly as that.
+    chances = np.asarray(probabilities, dtype=np.float32).reshape(-1, len(labels))
     names = ["accuracy", "balanced_accuracy", "macro_f1", *(f"f1_{la}" for la in labels)]
     if not len(truth):
         return dict.fromkeys([*names, "log_loss", "ece"], math.nan)
@@ -105,14 +107,12 @@ def classification_metrics(
     f1 = sk.f1_score(truth, predicted, labels=labels, average=None, zero_division=0)
     by_label = {la: float(v) for la, v in zip(labels, f1, strict=True)}
     recall = sk.recall_score(truth, predicted, labels=present, average=None, zero_division=0)
-    column = (truth[:, None] == order[None, :]).argmax(axis=1)
-    chosen = chances[np.arange(len(truth)), column]
     return {
         "accuracy": float((predicted == truth).mean()),
         "balanced_accuracy": float(np.mean(recall)),
         "macro_f1": float(np.mean([by_label[la] for la in present])),
         **{f"f1_{la}": by_label[la] if la in present else math.nan for la in labels},
-        "log_loss": float(-np.log(np.clip(chosen, 1e-12, 1)).mean()),
+        "log_loss": float(sk.log_loss(truth, chances, labels=list(labels))),
         "ece": expected_calibration_error(chances.max(axis=1), predicted == truth),
     }
 

@@ -43,7 +43,7 @@ def write_results(
         As ``estimator.evaluate`` gives it.
     """
     X, y = faces.labelled(estimator.task)
-    outputs = estimator._outputs(X)
+    outputs = estimator.outputs(X)
     report = make_report(
         lambda rows: estimator.score_outputs(y[rows], outputs[rows]), len(y), groups
     )
@@ -56,7 +56,7 @@ def write_results(
     else:
         from agr.age.answer import years  # here, since the other tasks do without
 
-        said = years(outputs, estimator._meaning())
+        said = years(outputs, estimator.meaning())
         wrong = np.abs(said - y) > CS_YEARS
         _write_ages(page, y, said)
         _write_labels(page, *_ranges(estimator, y, said, outputs, edges))

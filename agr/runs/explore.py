@@ -226,7 +226,7 @@ def _years(aged: pd.DataFrame) -> pd.DataFrame:
 def _weights(faces: Faces, task: str) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
     """Give the labels of a task, ages as the decade they lie in, and the weight of each picture."""
     y = faces.labelled(task)[1]
-    weights = TASKS[task].load_estimator()(balance="weights")._plan(y, seed=0).weights
+    weights = TASKS[task].load_estimator()(balance="weights").strategy().plan(y, seed=0).weights
     return (y // DECADE * DECADE).astype(int) if task == "age" else y, weights
 
 

@@ -83,6 +83,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
                 validation_data=parts.validation.labelled(run.task),
                 checkpoint_dir=folder / f"{run.task}-{number}",
                 callbacks=_callbacks(estimator, run, say),
+                verbose=False,
             )
             if number < len(stages):
                 estimator.save(folder / f"{run.task}-{number}-model")

@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance
 
 from agr.core.images import Pixels
 from agr.errors import ParameterError, choice
+from agr.training.camera import corrupt, with_borders
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Augmentation:
     erasing : float
         Probability of a rectangle (2 to 20 % of the area) filled with noise (Zhong et al., Random
         Erasing Data Augmentation, AAAI 2020).
+    camera : float
+        Probability of noise, low light, blur, compression, haze or another fault of cameras, or of
+        a mask or sunglasses (see `agr.training.camera`); also half of the pictures that are turned
+        or shifted then have repeated instead of black borders.
     """
 
     flip: float = 0.5
@@ -42,32 +47,19 @@ class Augmentation:
     colour: float = 0.3
     grayscale: float = 0.05
     erasing: float = 0.25
+    camera: float = 0.0
 
     def to_dict(self) -> dict[str, float]:
         """Give the parameters by name."""
         return asdict(self)
 
     def apply(self, image: Pixels, size: int, rng: np.random.Generator) -> Pixels:
-        """Draw one changed copy of a picture.
-
-        Parameters
-        ----------
-        image : array of shape (h, w, 3)
-            uint8, RGB.
-        size : int
-            Side of the copy in pixels.
-        rng : numpy Generator
-            Source of chance; the same state gives the same copy.
-
-        Returns
-        -------
-        array of shape (size, size, 3)
-            uint8, RGB.
-        """
-        picture = Image.fromarray(image).transform(
+        """Draw one changed copy of a picture."""
+        margin = MARGIN if self.camera and rng.random() < 0.5 else 0.0
+        picture = Image.fromarray(with_borders(image, margin) if margin else image).transform(
             (size, size),
             Image.Transform.AFFINE,
-            self._affine(image.shape[1], image.shape[0], size, rng),
+            self._affine(image.shape[1], image.shape[0], size, rng, margin),
             Image.Resampling.BILINEAR,
         )
         if self.colour:
@@ -81,14 +73,19 @@ class Augmentation:
         if rng.random() < self.grayscale:
             picture = picture.convert("L").convert("RGB")
         pixels = np.array(picture)
+        if self.camera:
+            pixels = np.array(corrupt(pixels, self.camera, rng))
         if rng.random() < self.erasing:
             _erase(pixels, rng)
         return pixels
 
     def _affine(
-        self, width: int, height: int, size: int, rng: np.random.Generator
+        self, width: int, height: int, size: int, rng: np.random.Generator, margin: float = 0.0
     ) -> tuple[float, float, float, float, float, float]:
-        """Map places in the copy to places in the picture, both around their centres."""
+        """Map places in the copy to places in the picture, both around their centres.
+
+        Around the picture lies ``margin`` of its height on every side.
+        """
         angle = math.radians(rng.uniform(-self.rotation, self.rotation))
         scale = 1 + rng.uniform(-self.zoom, self.zoom)
         shear = rng.uniform(-self.shear, self.shear)
@@ -98,12 +95,14 @@ class Augmentation:
         a, b = mirror * sx * math.cos(angle), sx * (shear - math.sin(angle))
         d, e = mirror * sy * math.sin(angle), sy * math.cos(angle)
         half = size / 2
-        c = width * (0.5 + dx) - (a + b) * half
-        f = height * (0.5 + dy) - (d + e) * half
+        edge = round(height * margin)
+        c = width * (0.5 + dx) - (a + b) * half + edge
+        f = height * (0.5 + dy) - (d + e) * half + edge
         return a, b, c, d, e, f
 
 
 NONE = Augmentation(0, 0, 0, 0, 0, 0, 0, 0)
+MARGIN = 0.3  # of the side, around a picture whose borders are repeated
 LEVELS = {
     "none": NONE,
     "light": Augmentation(colour=0.2, erasing=0.0),
@@ -111,27 +110,14 @@ LEVELS = {
     "strong": Augmentation(
         rotation=20, zoom=0.2, shift=0.1, colour=0.5, grayscale=0.1, erasing=0.5
     ),
+    "camera": Augmentation(
+        rotation=25, zoom=0.15, shift=0.1, colour=0.4, grayscale=0.1, camera=0.6
+    ),
 }
 
 
 def make_augmentation(value: Any) -> Augmentation:
-    """Turn a level's name, a mapping or None into an `Augmentation`.
-
-    Parameters
-    ----------
-    value : Augmentation, {"none", "light", "medium", "strong"}, mapping or None
-        None is "none".
-
-    Returns
-    -------
-    Augmentation
-        Checked parameters.
-
-    Raises
-    ------
-    ParameterError
-        An unknown level or name, or a value out of bounds.
-    """
+    """Turn a level's name, a mapping or None into an `Augmentation`."""
     if isinstance(value, Augmentation):
         return _checked(value)
     if value is None:

@@ -1,43 +1,31 @@
-"""Balancing of training pictures: how often each is shown, changed or not, and what it counts."""
+"""Balancing of training pictures: how often each is shown, changed or not, and what it counts.
+
+A way of balancing is a `Strategy`. A new one is a class here (or in a file of its own) and an entry
+in `LABEL_STRATEGIES`, or in a task's ``balance.py`` where it is for that task alone.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.utils.class_weight import compute_sample_weight
 
 from agr.errors import ParameterError, choice
 
+if TYPE_CHECKING:
+    import keras
+
+    from agr.training.fitting import Part
+
 Rows = npt.NDArray[np.intp]
-WEIGHTS = {"weights": 1.0, "sqrt_weights": 0.5}  # the power of a label's rarity
-LABEL_BALANCES = (
-    *WEIGHTS,
-    "undersample",
-    "oversample",
-    "augment",
-    "batches",
-    "smote",
-    "smote_pixels",
-)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What an epoch shows.
-
-    Parameters
-    ----------
-    rows : array of shape (m,)
-        Row of each picture shown; a row may be left out, or come several times.
-    weights : array of shape (m,)
-        How much each counts.
-    augmented : array of shape (m,)
-        Whether each is changed at random.
-    strata : array of shape (m,), optional
-        Groups that have the same share of every batch.
-    """
+    """What an epoch shows."""
 
     rows: Rows
     weights: npt.NDArray[np.float64]
@@ -49,19 +37,7 @@ class Plan:
         return len(self.rows)
 
     def order(self, rng: np.random.Generator) -> Rows:
-        """Draw the order of an epoch.
-
-        Parameters
-        ----------
-        rng : numpy Generator
-            Source of chance.
-
-        Returns
-        -------
-        array of shape (m,)
-            Positions in ``rows``; with ``strata`` those of small groups come again and again, and
-            of large ones only a part.
-        """
+        """Draw the order of an epoch."""
         if self.strata is None:
             return rng.permutation(len(self))
         groups = [np.flatnonzero(self.strata == g) for g in np.unique(self.strata)]
@@ -76,85 +52,87 @@ def show_all(n: int, weights: npt.NDArray[np.float64] | None = None) -> Plan:
     return Plan(rows, np.ones(n) if weights is None else weights, np.ones(n, dtype=bool))
 
 
-def inverse_frequency(y: npt.NDArray[Any], power: float = 1.0) -> npt.NDArray[np.float64]:
-    """Weigh pictures so that rare labels count more.
+class Strategy:
+    """A way of balancing; this one changes nothing.
 
-    Parameters
+    Attributes
     ----------
-    y : array of shape (n,)
-        Labels of the training pictures.
-    power : float, default=1.0
-        With 1 every label counts the same in all, with 0.5 the square root of that.
-
-    Returns
-    -------
-    array of shape (n,)
-        Inverse to this power of the label's frequency, mean 1.
+    forgets : bool
+        Whether it unlearns what earlier pictures taught, so that `partial_fit` refuses it.
     """
-    _, column, counts = np.unique(y, return_inverse=True, return_counts=True)
-    weights = (counts**-power)[column]
-    return np.asarray(weights / weights.mean())
+
+    forgets = False
+
+    def check(self, y: npt.NDArray[Any]) -> None:
+        """Refuse labels that it cannot balance, before hours of training."""
+
+    def prepare(self, part: "Part", image_size: int, store_size: int, seed: int) -> "Part":
+        """Change the pictures to learn from."""
+        return part
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Say what an epoch shows."""
+        return show_all(len(y))
+
+    def finish(self, model: "keras.Model", part: "Part", image_size: int, seed: int) -> None:
+        """Change the trained network."""
 
 
-def plan_labels(
-    y: npt.NDArray[np.str_], balance: str | Mapping[str, float] | None, seed: int
-) -> Plan:
-    """Plan the epochs of a task with label words.
+@dataclass(frozen=True)
+class Weights(Strategy):
+    """Rare labels count more: inverse to a power of their frequency."""
 
-    Parameters
-    ----------
-    y : array of shape (n,)
-        Labels of the training pictures.
-    balance : str, mapping or None
-        One of `LABEL_BALANCES`; or the share of a label's pictures that is kept, by label. The two
-        kinds of SMOTE show every picture, since what they add are not rows.
-    seed : int
-        Repeats the draw.
+    power: float = 1.0
 
-    Returns
-    -------
-    Plan
-        For `agr.training.loop.train`.
-    """
-    if isinstance(balance, str) and balance in WEIGHTS:
-        return show_all(len(y), inverse_frequency(y, WEIGHTS[balance]))
-    plan = show_all(len(y))
-    if balance in (None, "smote", "smote_pixels"):
-        return plan
-    labels, strata = np.unique(y, return_inverse=True)
-    if balance == "batches":
-        return Plan(plan.rows, plan.weights, plan.augmented, strata)
-    counts = np.bincount(strata)
-    if isinstance(balance, Mapping):
-        kept = [
-            max(1, round(n * balance.get(str(k), 1))) for k, n in zip(labels, counts, strict=True)
-        ]
-    else:
-        kept = [counts.min() if balance == "undersample" else counts.max()] * len(labels)
-    rng = np.random.default_rng(seed)
-    drawn = [_repeat(np.flatnonzero(strata == i), n, rng) for i, n in enumerate(kept)]
-    rows = np.sort(np.concatenate(drawn))
-    copies = np.append(False, rows[1:] == rows[:-1])
-    augmented = copies if balance == "augment" else np.ones(len(rows), dtype=bool)
-    return Plan(rows, np.ones(len(rows)), augmented)
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Show every picture, weighted."""
+        return show_all(len(y), inverse_frequency(y, self.power))
 
 
-def check_label_balance(balance: Any, labels: tuple[str, ...]) -> None:
-    """Refuse a ``balance`` that `plan_labels` does not know.
+class Batches(Strategy):
+    """Every label has the same share of each batch."""
 
-    Parameters
-    ----------
-    balance : object
-        What the user gave.
-    labels : tuple of str
-        Words of the task.
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Show pictures of small groups again and again."""
+        plan = show_all(len(y))
+        return Plan(plan.rows, plan.weights, plan.augmented, np.unique(y, return_inverse=True)[1])
 
-    Raises
-    ------
-    ParameterError
-        Lists what is known.
-    """
-    if isinstance(balance, Mapping):
+
+@dataclass(frozen=True)
+class Draw(Strategy):
+    """As many pictures of each label as the rarest or the most frequent has."""
+
+    up: bool
+    copies_alone: bool = False
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Leave pictures out, or repeat some."""
+        counts = np.unique(y, return_counts=True)[1]
+        kept = [counts.max() if self.up else counts.min()] * len(counts)
+        return _drawn(y, kept, seed, self.copies_alone)
+
+
+@dataclass(frozen=True)
+class Shares(Strategy):
+    """A stated share of some labels' pictures is kept."""
+
+    shares: Mapping[str, float]
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Leave pictures out."""
+        labels, counts = np.unique(y, return_counts=True)
+        shares = [self.shares.get(str(label), 1) for label in labels]
+        kept = [max(1, round(n * share)) for n, share in zip(counts, shares, strict=True)]
+        return _drawn(y, kept, seed)
+
+
+def find_strategy(
+    balance: Any, offered: Mapping[str, Strategy], labels: tuple[str, ...] = ()
+) -> Strategy:
+    """Find what ``balance`` says."""
+    if balance is None:
+        return Strategy()
+    if isinstance(balance, Mapping) and labels:
         for label, share in balance.items():
             if label not in labels:
                 raise ParameterError(choice("every label in balance", label, labels))
@@ -164,8 +142,16 @@ def check_label_balance(balance: Any, labels: tuple[str, ...]) -> None:
                     f"balance must say what share of {label!r} is kept, above 0 and at most 1; "
                     f"got {share!r}."
                 )
-    elif balance is not None and balance not in LABEL_BALANCES:
-        raise ParameterError(choice("balance", balance, [None, *LABEL_BALANCES]))
+        return Shares(balance)
+    if not isinstance(balance, str) or balance not in offered:
+        raise ParameterError(choice("balance", balance, [None, *offered]))
+    return offered[balance]
+
+
+def inverse_frequency(y: npt.NDArray[Any], power: float = 1.0) -> npt.NDArray[np.float64]:
+    """Weigh pictures so that rare labels count more."""
+    weights = compute_sample_weight("balanced", y) ** power
+    return np.asarray(weights / weights.mean())
 
 
 def joint_weight(groups: Any, floor: float | None = None) -> npt.NDArray[np.float64]:
@@ -191,6 +177,16 @@ def joint_weight(groups: Any, floor: float | None = None) -> npt.NDArray[np.floa
     sizes = np.bincount(cells)
     weights = 1 / np.maximum(sizes, sizes.mean() / 2 if floor is None else floor)[cells]
     return np.asarray(weights / weights.mean())
+
+
+def _drawn(y: npt.NDArray[Any], kept: Any, seed: int, copies_alone: bool = False) -> Plan:
+    """Draw this number of pictures of each label, in the order of the rows."""
+    strata = np.unique(y, return_inverse=True)[1]
+    rng = np.random.default_rng(seed)
+    drawn = [_repeat(np.flatnonzero(strata == i), n, rng) for i, n in enumerate(kept)]
+    rows = np.sort(np.concatenate(drawn))
+    copies = np.append(False, rows[1:] == rows[:-1])
+    return Plan(rows, np.ones(len(rows)), copies if copies_alone else np.ones(len(rows), bool))
 
 
 def _repeat(rows: Rows, n: int, rng: np.random.Generator) -> Rows:

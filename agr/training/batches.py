@@ -17,23 +17,7 @@ PREDICT_BATCH = 128  # pictures
 
 
 def check_images(X: Any) -> Sequence[str] | Pixels:
-    """Refuse what is neither a batch of pictures nor a sequence of paths.
-
-    Parameters
-    ----------
-    X : array of shape (n, h, w, 3) or sequence of n paths
-        uint8 RGB.
-
-    Returns
-    -------
-    array or sequence
-        ``X``, paths as a list of str.
-
-    Raises
-    ------
-    ImageError
-        Says what was expected, what came and what to do.
-    """
+    """Refuse what is neither a batch of pictures nor a sequence of paths."""
     if isinstance(X, np.ndarray) and X.dtype.kind not in "OUS":
         if X.ndim != 4 or X.shape[-1] != 3:
             hint = " For one image pass image[None] or use Predictor." if X.ndim == 3 else ""
@@ -80,20 +64,7 @@ def decode(X: Sequence[str] | Pixels, size: int) -> Pixels:
 
 
 class ImageStore:
-    """Square pictures by index, decoded once when all of them fit into ``CACHE_BYTES``.
-
-    Parameters
-    ----------
-    X : array of shape (n, h, w, 3) or sequence of n paths
-        uint8 RGB.
-    size : int
-        Side in pixels that pictures are scaled to.
-
-    Raises
-    ------
-    ImageError
-        Says how many pictures cannot be read, and the first of them.
-    """
+    """Square pictures by index, decoded once when all of them fit into ``CACHE_BYTES``."""
 
     def __init__(self, X: Sequence[str] | Pixels, size: int) -> None:
         self._X = X

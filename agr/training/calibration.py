@@ -2,39 +2,26 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
-Floats = npt.NDArray[np.float64]
-TEMPERATURES = np.exp(np.linspace(np.log(0.25), np.log(4), 801))
+LIMITS = (np.log(0.25), np.log(4))  # of the logarithm of a temperature
 
 
 def fit_temperature(probabilities: npt.ArrayLike, columns: npt.ArrayLike) -> float:
     """Find the temperature that makes the true labels likeliest.
 
     Guo et al., On Calibration of Modern Neural Networks, ICML 2017.
-
-    Parameters
-    ----------
-    probabilities : array of shape (n, k)
-        Before scaling.
-    columns : array of shape (n,)
-        Column of each picture's true label.
-
-    Returns
-    -------
-    float
-        What the logits are divided by, from 0.25 to 4; above 1 the network was too sure.
     """
     logits = np.log(np.clip(np.asarray(probabilities, dtype=float), 1e-12, 1))
     rows = np.arange(len(logits))
     columns = np.asarray(columns)
 
-    def loss(temperature: float) -> float:
-        scaled = logits / temperature
-        top = scaled.max(axis=1)
-        total = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-        return float((total - scaled[rows, columns]).mean())
+    def loss(log_temperature: float) -> float:
+        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-scaled[rows, columns].mean())
 
-    return float(min(TEMPERATURES, key=loss))
+    return float(np.exp(minimize_scalar(loss, bounds=LIMITS, method="bounded").x))
 
 
 def fit_margin(y_true: npt.ArrayLike, intervals: npt.ArrayLike, coverage: float) -> float:
@@ -42,20 +29,6 @@ def fit_margin(y_true: npt.ArrayLike, intervals: npt.ArrayLike, coverage: float)
 
     Conformalized quantile regression (Romano, Patterson and Candes, NeurIPS 2019): new pictures of
     the same kind are covered at the stated rate, whatever the network's errors look like.
-
-    Parameters
-    ----------
-    y_true : array of shape (n,)
-        True values.
-    intervals : array of shape (n, 2)
-        Low and high ends.
-    coverage : float
-        Share to be held.
-
-    Returns
-    -------
-    float
-        To subtract from the low and add to the high end; infinite with too few pictures.
     """
     truth, ends = np.asarray(y_true, dtype=float), np.asarray(intervals, dtype=float)
     outside = np.sort(np.maximum(ends[:, 0] - truth, truth - ends[:, 1]))

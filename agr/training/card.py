@@ -33,18 +33,7 @@ SCORES = (
 
 
 def model_card(manifest: dict[str, Any]) -> str:
-    """Write the card of a saved model.
-
-    Parameters
-    ----------
-    manifest : dict
-        The model's ``agr.json``.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Write the card of a saved model."""
     history = manifest["history"]
     task = manifest["task"]
     notes = "".join(f"| {name} | {value} |\n" for name, value in manifest["notes"].items())

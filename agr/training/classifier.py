@@ -1,78 +1,56 @@
 """The estimator of tasks with label words; gender and race add their vocabulary and balancing."""
 
-from abc import abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
+from sklearn.utils import Tags
 
+from agr.core.answers import both_columns
 from agr.errors import LabelError, ParameterError, choice
 from agr.evaluation.metrics import classification_metrics
-from agr.training.augmentation import Augmentation
+from agr.training.balancing import Strategy, find_strategy
 from agr.training.calibration import fit_temperature
 from agr.training.estimator import Floats, ImageEstimator
-from agr.training.losses import LABEL_LOSSES, check_loss, make_loss
+from agr.training.losses import BINARY_LOSSES, LABEL_LOSSES
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
     """Base of the gender and race estimators.
 
+    Two labels have one output with a sigmoid, the chance of the second; more have a softmax.
+
+    Parameters
+    ----------
+    {shared}
+    {labels}
+
     Attributes
     ----------
+    labels : tuple of str
+        Words of the task, in alphabetical order.
+    strategies : mapping of str to Strategy
+        The ways of balancing that ``balance`` may name.
     classes_ : array of str
         Labels, in the order of the probabilities.
+    {fitted}
     """
 
     labels: ClassVar[tuple[str, ...]]
+    strategies: ClassVar[Mapping[str, Strategy]]
 
-    @abstractmethod
-    def _check_balance(self) -> None: ...
+    label_smoothing: float = 0.05
 
-    def __init__(
-        self,
-        *,
-        network: str = "face_resnet",
-        network_options: dict[str, Any] | None = None,
-        weights: str | None = "auto",
-        trainable: str = "all",
-        image_size: int | None = None,
-        color: str = "rgb",
-        dropout: float = 0.2,
-        label_smoothing: float = 0.05,
-        epochs: int = 12,
-        batch_size: int = 64,
-        learning_rate: float = 3e-4,
-        weight_decay: float = 0.02,
-        schedule: str = "cosine",
-        warmup: float = 0.1,
-        patience: int | None = None,
-        augmentation: str | Augmentation | dict[str, float] | None = "light",
-        loss: str | None = None,
-        balance: str | Mapping[str, float] | None = None,
-        random_state: int | None = 0,
-    ) -> None:
-        self.network = network
-        self.network_options = network_options
-        self.weights = weights
-        self.trainable = trainable
-        self.image_size = image_size
-        self.color = color
-        self.dropout = dropout
-        self.label_smoothing = label_smoothing
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.weight_decay = weight_decay
-        self.schedule = schedule
-        self.warmup = warmup
-        self.patience = patience
-        self.augmentation = augmentation
-        self.loss = loss
-        self.balance = balance
-        self.random_state = random_state
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn how many labels there are."""
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = len(self.labels) > 2
+        return tags
 
     def predict(self, X: Any) -> npt.NDArray[np.str_]:
         """Give the likeliest label of each picture.
@@ -102,11 +80,55 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         array of shape (n, k)
             In the order of ``classes_``.
         """
-        return self._outputs(X)
+        return self.outputs(X)
 
-    def _check_parameters(self) -> None:
-        self._check_balance()
-        check_loss(self.loss, LABEL_LOSSES)
+    def outputs(self, X: Any) -> Floats:
+        """Give the calibrated probability of each label, as `predict_proba`."""
+        return both_columns(super().outputs(X))
+
+    def strategy(self) -> Strategy:
+        """Give the way of balancing that ``balance`` names."""
+        return find_strategy(self.balance, self.strategies, self.labels)
+
+    def learn_labels(self, y: npt.NDArray[Any]) -> None:
+        """Note the labels; every one is needed."""
+        absent = [label for label in self.labels if label not in y]
+        if absent:
+            raise LabelError(
+                f"y holds no picture labelled {', '.join(absent)}; every one of "
+                f"{', '.join(self.labels)} is needed for training."
+            )
+        self.classes_ = np.asarray(self.labels)
+
+    def targets(self, y: npt.NDArray[Any]) -> Floats:
+        """Give 1 in the column of each label; of two labels the second's column alone."""
+        return self._columns(np.asarray(y[:, None] == np.asarray(self.labels), np.float32))
+
+    def soft_targets(self, soft: Floats) -> Floats:
+        """Check a teacher's probabilities, and give the columns that the network has."""
+        check_probabilities(soft, len(self.labels))
+        return self._columns(soft)
+
+    def last_layer(self) -> tuple[str, int]:
+        """Give "sigmoid" and 1, or "softmax" and the number of labels."""
+        return ("sigmoid", 1) if len(self.labels) == 2 else ("softmax", len(self.labels))
+
+    def losses(self) -> Mapping[str, str]:
+        """Give the losses to choose from, the default first: Keras's class by its name."""
+        return BINARY_LOSSES if len(self.labels) == 2 else LABEL_LOSSES
+
+    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
+        """Score what a network put out; see `agr.evaluation.metrics.classification_metrics`."""
+        return classification_metrics(y, both_columns(outputs), self.labels)
+
+    def meaning(self) -> dict[str, Any]:
+        """Say what the outputs mean, as ``agr.json`` keeps it."""
+        return {"labels": list(self.labels)}
+
+    def _columns(self, targets: Floats) -> Floats:
+        return targets[:, 1:] if len(self.labels) == 2 else targets
+
+    def _check_own_parameters(self) -> None:
         if not isinstance(self.label_smoothing, Real) or not 0 <= self.label_smoothing < 1:
             raise ParameterError(
                 f"label_smoothing must be from 0 to below 1, got {self.label_smoothing!r}."
@@ -121,43 +143,38 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
             raise LabelError(choice(f"every {self.task} label", unknown[0], self.labels))
         return labels.astype(str)
 
-    def _learn_labels(self, y: npt.NDArray[Any]) -> None:
-        absent = [label for label in self.labels if label not in y]
-        if absent:
-            raise LabelError(
-                f"y holds no picture labelled {', '.join(absent)}; every one of "
-                f"{', '.join(self.labels)} is needed for training."
-            )
-        self.classes_ = np.asarray(self.labels)
+    def _loss_options(self) -> dict[str, Any]:
+        return {"label_smoothing": self.label_smoothing}
 
-    def _targets(self, y: npt.NDArray[Any]) -> Floats:
-        return np.asarray(y[:, None] == np.asarray(self.labels), dtype=np.float32)
-
-    def _n_outputs(self) -> int:
-        return len(self.labels)
-
-    def _loss(self) -> tuple[Any, list[Any]]:
+    def _metrics(self) -> list[Any]:
         import keras
 
-        loss = make_loss(self.loss, LABEL_LOSSES, label_smoothing=self.label_smoothing)
-        return loss, [keras.metrics.CategoricalAccuracy(name="accuracy")]
+        if len(self.labels) > 2:
+            return [keras.metrics.CategoricalAccuracy(name="accuracy")]
+
+        def accuracy(y_true: Any, y_pred: Any) -> Any:  # of soft labels too, unlike Keras's
+            return keras.ops.cast(keras.ops.equal(y_true > 0.5, y_pred > 0.5), "float32")
+
+        return [accuracy]
 
     def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:
-        from agr.training.networks import build as networks
+        from agr.training.networks.last_layer import divide_logits
 
         # The power gives the answers back that were there before an earlier temperature; that
         # their sum is not 1 does not matter.
         earlier = getattr(self, "calibration_", {}).get("temperature", 1.0)
-        temperature = fit_temperature(outputs**earlier, self._targets(y).argmax(axis=1))
-        networks.divide_logits(self.model_, temperature / earlier)
+        columns = np.searchsorted(self.labels, y)
+        temperature = fit_temperature(outputs**earlier, columns)
+        divide_logits(self.model_, temperature / earlier)
         return {"temperature": temperature}
-
-    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
-        """Score what a network put out; see `agr.evaluation.metrics.classification_metrics`."""
-        return classification_metrics(y, outputs, self.labels)
-
-    def _meaning(self) -> dict[str, Any]:
-        return {"labels": list(self.labels)}
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:
         self.classes_ = np.asarray(meaning["labels"])
+
+
+def check_probabilities(soft: Floats, n: int) -> None:
+    """Refuse soft labels that are no probabilities of ``n`` labels or bins."""
+    if soft.ndim != 2 or soft.shape[1] != n:
+        raise ParameterError(f"soft_labels must have shape ({len(soft)}, {n}), got {soft.shape}.")
+    if not ((soft >= 0).all() and np.allclose(soft.sum(axis=1), 1, atol=1e-3)):
+        raise ParameterError("Every row of soft_labels must hold probabilities that sum to 1.")

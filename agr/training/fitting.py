@@ -7,37 +7,29 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
 from agr.errors import ParameterError
-from agr.training import loop as training
-from agr.training import smote
+from agr.training import loop
 from agr.training.augmentation import make_augmentation
 from agr.training.balancing import Plan
-from agr.training.batches import PREDICT_BATCH, ImageStore, decode, hold_out, raw_bytes, take_rows
-from agr.training.parameters import check_weights, plain, soft_labels_like
+from agr.training.batches import ImageStore, hold_out, raw_bytes, take_rows
+from agr.training.losses import make_loss
+from agr.training.parameters import check_weights, plain
+
+if TYPE_CHECKING:
+    from agr.training.estimator import ImageEstimator
 
 SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
-SMOTES = ("smote", "smote_pixels")
 
 
 @dataclass(frozen=True)
 class Part:
-    """Labelled pictures to learn from.
-
-    Parameters
-    ----------
-    X, y
-        Checked.
-    weights : array of shape (n,)
-        The caller's.
-    soft : array of shape (n, k), optional
-        A teacher's probabilities.
-    """
+    """Labelled pictures to learn from."""
 
     X: Any
     y: npt.NDArray[Any]
@@ -63,9 +55,9 @@ class Part:
         return rest, (take_rows(self.X, held), self.y[held])
 
 
-def make_recipe(estimator: Any, seed: int) -> training.Recipe:
+def make_settings(estimator: "ImageEstimator", seed: int) -> loop.Settings:
     """Take the training's settings from an estimator's parameters."""
-    return training.Recipe(
+    return loop.Settings(
         epochs=estimator.epochs,
         batch_size=estimator.batch_size,
         learning_rate=estimator.learning_rate,
@@ -79,7 +71,7 @@ def make_recipe(estimator: Any, seed: int) -> training.Recipe:
 
 
 def train_network(
-    estimator: Any,
+    estimator: "ImageEstimator",
     model: keras.Model,
     part: Part,
     held_out: tuple[Any, npt.NDArray[Any]] | None,
@@ -87,43 +79,15 @@ def train_network(
     directory: str | os.PathLike[str] | None,
     callbacks: Sequence[Any],
 ) -> list[dict[str, float]]:
-    """Train a network as an estimator's parameters say.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Knows its labels and ``image_size_``.
-    model : keras.Model
-        From `agr.training.networks.build.build`; altered.
-    part : Part
-        To learn from.
-    held_out : tuple (X, y) or None
-        Chooses the best epoch; its pictures have ``image_size_`` pixels. Without it the last
-        epoch's weights stay.
-    seed : int
-        Repeats balancing, order and augmentation.
-    directory : path or None
-        Keeps the state.
-    callbacks : sequence of keras callbacks
-        Called after each epoch.
-
-    Returns
-    -------
-    list of dict
-        What ``history_`` holds.
-    """
-    size = estimator.image_size_
-    if estimator.balance in SMOTES:  # of which one comes after hours of training
-        smote.check(part.y)
-    recipe = make_recipe(estimator, seed)
-    store_size = round(size * training.STORE_MARGIN)
-    if estimator.balance == "smote_pixels":
-        part = _with_made_up_pictures(part, size, store_size, seed)
-    plan = estimator._plan(part.y, seed)
-    targets = estimator._targets(part.y)
+    """Train a network as an estimator's parameters say."""
+    size, strategy = estimator.image_size_, estimator.strategy()
+    strategy.check(part.y)  # of which some come after hours of training
+    store_size = round(size * loop.STORE_MARGIN)
+    part = strategy.prepare(part, size, store_size, seed)
+    plan = strategy.plan(part.y, seed)
+    targets = estimator.targets(part.y)
     if part.soft is not None:
-        soft = soft_labels_like(targets, part.soft)
-        targets = (1 - SOFT_SHARE) * targets + SOFT_SHARE * soft
+        targets = (1 - SOFT_SHARE) * targets + SOFT_SHARE * estimator.soft_targets(part.soft)
     weights = part.weights[plan.rows] * plan.weights
     if not weights.any():
         raise ParameterError("sample_weight is 0 for every picture that is left to learn from.")
@@ -131,30 +95,26 @@ def train_network(
     plan = replace(plan, weights=weights / weights.mean())
     validation = None
     if held_out is not None:
-        validation = held_out[0], estimator._targets(held_out[1])
-    loss, metrics = estimator._loss()
+        validation = held_out[0], estimator.targets(held_out[1])
     with tempfile.TemporaryDirectory() as scratch:
-        history = training.train(
+        history = loop.train(
             model,
-            loss,
-            metrics,
-            training.Lessons(ImageStore(part.X, store_size), targets, plan),
+            make_loss(estimator.loss, estimator.losses(), **estimator._loss_options()),
+            estimator._metrics(),
+            loop.Lessons(ImageStore(part.X, store_size), targets, plan),
             validation,
-            recipe,
+            make_settings(estimator, seed),
             image_size=size,
             directory=Path(directory or scratch),
             fingerprint=_fingerprint(estimator, part.X, targets, plan, validation),
             callbacks=list(callbacks),
         )
-    if estimator.balance == "smote":
-        trunk = keras.Model(model.inputs[0], model.get_layer("logits").input)
-        features = trunk.predict(decode(part.X, size), batch_size=PREDICT_BATCH, verbose=0)
-        smote.refit_head(model, features, part.y, part.weights, seed)
+    strategy.finish(model, part, size, seed)
     return history
 
 
 def _fingerprint(
-    estimator: Any,
+    estimator: "ImageEstimator",
     X: Any,
     targets: npt.NDArray[np.float32],
     plan: Plan,
@@ -168,16 +128,3 @@ def _fingerprint(
     for part in (X, targets, plan.rows, plan.weights, *(validation or ())):
         digest.update(raw_bytes(part))
     return digest.hexdigest()
-
-
-def _with_made_up_pictures(part: Part, size: int, store_size: int, seed: int) -> Part:
-    if part.soft is not None:
-        raise ParameterError("soft_labels are for real pictures; balance='smote_pixels' makes up.")
-    if size > smote.LARGEST_SIDE:
-        raise ParameterError(
-            f"balance='smote_pixels' is for pictures of at most {smote.LARGEST_SIDE} pixels, got "
-            f"{size}; choose a smaller image_size, or balance='smote'."
-        )
-    images, y = smote.smote_images(decode(part.X, store_size), part.y, seed)
-    weights = np.append(part.weights, np.full(len(y) - len(part.y), part.weights.mean()))
-    return Part(images, y, weights)

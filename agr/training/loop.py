@@ -15,19 +15,18 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from agr.errors import ParameterError, choice
+from agr.errors import ParameterError, TrainingError
 from agr.training.augmentation import NONE, Augmentation
 from agr.training.balancing import Plan
 from agr.training.batches import ImageStore
 
-SCHEDULES = ("cosine", "plateau", "constant")
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.3
 LEAST_MOMENTUM, MOST_MOMENTUM = 0.9, 0.97  # of batch normalizations
 STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Settings:
     """How a network is trained; see `agr.training.estimator.ImageEstimator` for each parameter."""
 
     epochs: int
@@ -61,31 +60,31 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self,
         lessons: Lessons,
         image_size: int,
-        recipe: Recipe,
+        settings: Settings,
         epoch: int,
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False, max_queue_size=16)
-        self._lessons, self._size, self._recipe = lessons, image_size, recipe
+        self._lessons, self._size, self._settings = lessons, image_size, settings
         self._start(epoch)
 
     def _start(self, epoch: int) -> None:
         self._epoch = epoch
-        self._order = self._lessons.plan.order(np.random.default_rng((self._recipe.seed, epoch)))
+        self._order = self._lessons.plan.order(np.random.default_rng((self._settings.seed, epoch)))
 
     def __len__(self) -> int:
-        return self._recipe.steps(self._lessons)
+        return self._settings.steps(self._lessons)
 
     def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
-        first, plan = index * self._recipe.batch_size, self._lessons.plan
-        shown = self._order[first : first + self._recipe.batch_size]
+        first, plan = index * self._settings.batch_size, self._lessons.plan
+        shown = self._order[first : first + self._settings.batch_size]
         rows = plan.rows[shown]
         images = np.stack(
             [
-                (self._recipe.augmentation if augmented else NONE).apply(
+                (self._settings.augmentation if augmented else NONE).apply(
                     image,
                     self._size,
                     # Seeded by the place in the epoch, so that no two copies are changed alike.
-                    np.random.default_rng((self._recipe.seed, self._epoch, place)),
+                    np.random.default_rng((self._settings.seed, self._epoch, place)),
                 )
                 for place, (image, augmented) in enumerate(
                     zip(self._lessons.store[rows], plan.augmented[shown], strict=True), first
@@ -99,12 +98,12 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         self._start(self._epoch + 1)
 
 
-class Progress(keras.callbacks.Callback):  # type: ignore[misc]
+class Checkpoints(keras.callbacks.Callback):  # type: ignore[misc]
     """Keeps history, the best weights and the last state; stops early; resumes from a folder."""
 
-    def __init__(self, directory: Path, fingerprint: str, recipe: Recipe) -> None:
+    def __init__(self, directory: Path, fingerprint: str, settings: Settings) -> None:
         super().__init__()
-        self._directory, self._recipe = directory, recipe
+        self._directory, self._settings = directory, settings
         self._fingerprint = fingerprint
         self.history: list[dict[str, float]] = []
         self.done = False
@@ -145,17 +144,17 @@ class Progress(keras.callbacks.Callback):  # type: ignore[misc]
         logs["seconds"] = round(time.monotonic() - self._started, 2)
         bad = [logs[n] for n in ("loss", "val_loss") if not math.isfinite(logs.get(n, 0))]
         if bad:
-            raise ParameterError(
+            raise TrainingError(
                 f"The loss became {bad[0]} in epoch {epoch + 1}; lower learning_rate "
-                f"(now {self._recipe.learning_rate:.2g})."
+                f"(now {self._settings.learning_rate:.2g})."
             )
         self.history.append(logs)
         if self._best == epoch:
             self._write("best")
-        patience = self._recipe.patience
+        patience = self._settings.patience
         if patience is not None and epoch - self._best >= patience:
             self.done = self.model.stop_training = True
-        if self._recipe.schedule == "plateau":
+        if self._settings.schedule == "plateau":
             self._lower_rate(epoch)
         self._write(f"epoch-{epoch + 1}")
         self._write_state()
@@ -216,20 +215,7 @@ def reseed(model: keras.Model, seed: int) -> None:
 
 
 def say_epochs(epochs: int, say: Callable[[str], None]) -> Any:
-    """Make a callback that says each epoch's scores in a line.
-
-    Parameters
-    ----------
-    epochs : int
-        How many there will be.
-    say : callable
-        Takes the line.
-
-    Returns
-    -------
-    keras.callbacks.Callback
-        For ``fit``.
-    """
+    """Make a callback that says each epoch's scores in a line."""
 
     def line(epoch: int, logs: dict[str, float]) -> None:
         scores = "  ".join(f"{k} {float(v):.4f}" for k, v in logs.items())
@@ -244,7 +230,7 @@ def train(
     metrics: list[Any],
     lessons: Lessons,
     validation: tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]] | None,
-    recipe: Recipe,
+    settings: Settings,
     *,
     image_size: int,
     directory: Path,
@@ -253,56 +239,33 @@ def train(
 ) -> list[dict[str, float]]:
     """Fit a model, and leave it with the weights of its best epoch.
 
-    Parameters
-    ----------
-    model : keras.Model
-        Takes uint8 pictures; altered.
-    loss, metrics
-        As ``compile`` takes them.
-    lessons : Lessons
-        What to learn.
-    validation : tuple of images of shape (m, size, size, 3) and targets of shape (m, k), or None
-        Chooses the best epoch; without it that is the last.
-    recipe : Recipe
-        How.
-    image_size : int
-        Side of the network's input.
-    directory : Path
-        Holds the state; a folder with the state of the same training goes on where it stopped.
-    fingerprint : str
-        Names this training: data and parameters.
-    callbacks : list of keras callbacks
-        Called besides our own.
-
-    Returns
-    -------
-    list of dict
-        Loss, metrics, learning rate and seconds of each epoch.
+    Without validation pictures that is the last. A directory that holds the state of the training
+    which ``fingerprint`` names resumes it.
     """
-    progress = Progress(directory, fingerprint, recipe)
-    steps = recipe.steps(lessons)
-    _set_momentum(model, steps * recipe.epochs)
+    checkpoints = Checkpoints(directory, fingerprint, settings)
+    steps = settings.steps(lessons)
+    _set_momentum(model, steps * settings.epochs)
     optimizer = keras.optimizers.AdamW(
-        _learning_rate(recipe, steps), weight_decay=recipe.weight_decay
+        _learning_rate(settings, steps), weight_decay=settings.weight_decay
     )
     # Biases and the parameters of normalizations are not decayed (He et al., Bag of Tricks, 2019).
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     model.compile(optimizer, loss=loss, weighted_metrics=metrics)
     optimizer.build(model.trainable_variables)
-    epoch = progress.restore(model)
-    if not progress.done and epoch < recipe.epochs:
+    epoch = checkpoints.restore(model)
+    if not checkpoints.done and epoch < settings.epochs:
         model.fit(
-            Batches(lessons, image_size=image_size, recipe=recipe, epoch=epoch),
-            epochs=recipe.epochs,
+            Batches(lessons, image_size=image_size, settings=settings, epoch=epoch),
+            epochs=settings.epochs,
             initial_epoch=epoch,
             validation_data=validation,
             validation_batch_size=128,
             shuffle=False,
-            callbacks=[*callbacks, progress],
+            callbacks=[*callbacks, checkpoints],
             verbose=0,
         )
-    progress.finish(model)
-    return progress.history
+    checkpoints.finish(model)
+    return checkpoints.history
 
 
 def _layers(model: keras.Model) -> Iterator[Any]:
@@ -330,16 +293,14 @@ def _set_momentum(model: keras.Model, steps: int) -> None:
             layer.momentum = momentum
 
 
-def _learning_rate(recipe: Recipe, steps: int) -> Any:
-    if recipe.schedule not in SCHEDULES:
-        raise ParameterError(choice("schedule", recipe.schedule, SCHEDULES))
-    if recipe.schedule != "cosine":
-        return recipe.learning_rate
-    total = steps * recipe.epochs
-    warmup = round(total * recipe.warmup)
+def _learning_rate(settings: Settings, steps: int) -> Any:
+    if settings.schedule != "cosine":
+        return settings.learning_rate
+    total = steps * settings.epochs
+    warmup = round(total * settings.warmup)
     return keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / 20,
+        settings.learning_rate / 20,
         total - warmup,
-        warmup_target=recipe.learning_rate,
+        warmup_target=settings.learning_rate,
         warmup_steps=warmup,
     )

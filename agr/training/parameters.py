@@ -5,16 +5,20 @@ import numbers
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agr.errors import ParameterError, choice
 from agr.training.augmentation import Augmentation, make_augmentation
-from agr.training.networks.registry import find
+from agr.training.networks.registry import BACKBONES, find
 
-COLORS = ("rgb", "grayscale")
+if TYPE_CHECKING:
+    from agr.training.estimator import ImageEstimator
+
+CHOICES = {"color": ("rgb", "grayscale"), "schedule": ("cosine", "plateau", "constant")}
 TRAINABLE = re.compile(r"all|head|(last|from):\d+")
 Rule = tuple[str, type, Callable[[Any], bool], str]
 
@@ -33,52 +37,53 @@ OPTIONAL_RULES: tuple[Rule, ...] = (
 )
 
 
-def check_parameters(estimator: Any) -> None:
-    """Refuse parameters that cannot work: those that all tasks share, then the task's own.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Its parameters are looked at.
-
-    Raises
-    ------
-    ParameterError
-        Names the first wrong parameter, what was expected and what came.
-    """
+def check_parameters(estimator: "ImageEstimator") -> None:
+    """Refuse parameters that cannot work, before any picture is read."""
     make_augmentation(estimator.augmentation)
     given = tuple(rule for rule in OPTIONAL_RULES if getattr(estimator, rule[0]) is not None)
     for name, kind, good, expected in RULES + given:
         value = getattr(estimator, name)
         if not isinstance(value, kind) or not good(value):
             raise ParameterError(f"{name} must be {expected}, got {value!r}.")
-    find(estimator.network, estimator.image_size)
+    for name, known in CHOICES.items():
+        if getattr(estimator, name) not in known:
+            raise ParameterError(choice(name, getattr(estimator, name), known))
+    backbone = find(estimator.network, estimator.image_size)
+    backbone.check_options(estimator.network_options)
+    check_start(estimator.network, estimator.weights)
     split_trainable(estimator.trainable)
-    if estimator.color not in COLORS:
-        raise ParameterError(choice("color", estimator.color, COLORS))
-    estimator._check_parameters()
+    estimator._check_own_parameters()
+    if estimator.loss is not None and estimator.loss not in estimator.losses():
+        raise ParameterError(choice("loss", estimator.loss, [None, *estimator.losses()]))
+    estimator.strategy()
+
+
+def check_verbose(verbose: bool | str) -> None:
+    """Refuse what says neither yes, no nor "auto"."""
+    if verbose not in (True, False, "auto"):
+        raise ParameterError(f"verbose must be True, False or 'auto', got {verbose!r}.")
+
+
+def check_start(network: str, weights: str | None) -> None:
+    """Refuse starting weights that are not there."""
+    if weights in (None, "auto"):
+        return
+    if weights == "imagenet":
+        having = [name for name, backbone in BACKBONES.items() if backbone.start == "imagenet"]
+        if network not in having:
+            raise ParameterError(
+                f"There are no ImageNet weights for {network}; weights='imagenet' is for "
+                f"{', '.join(having)}."
+            )
+    elif not isinstance(weights, str | os.PathLike) or not Path(weights).exists():
+        raise ParameterError(
+            "weights must be 'auto', 'imagenet', None, a file with starting weights or a saved "
+            f"model's folder; there is no {weights!r}."
+        )
 
 
 def split_trainable(trainable: str) -> tuple[str, int]:
-    """Cut what learns into a word and a number of layers.
-
-    Parameters
-    ----------
-    trainable : str
-        ``"all"``, ``"head"``, ``"last:N"`` or ``"from:N"``.
-
-    Returns
-    -------
-    word : {"all", "head", "last", "from"}
-        What it begins with.
-    n : int
-        N, and 0 without one.
-
-    Raises
-    ------
-    ParameterError
-        It is none of these.
-    """
+    """Cut what learns into a word and a number of layers."""
     if not TRAINABLE.fullmatch(str(trainable)):
         raise ParameterError(
             f"trainable must be 'all', 'head', 'last:N' or 'from:N', got {trainable!r}."
@@ -88,20 +93,7 @@ def split_trainable(trainable: str) -> tuple[str, int]:
 
 
 def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float64]:
-    """Give sample weights as numbers; None is 1 for every picture.
-
-    Parameters
-    ----------
-    weights : array of shape (n,) or None
-        Finite, at least 0, not all 0.
-    n : int
-        Number of pictures.
-
-    Returns
-    -------
-    array of shape (n,)
-        Checked.
-    """
+    """Give sample weights as numbers; None is 1 for every picture."""
     if weights is None:
         return np.ones(n)
     try:
@@ -121,34 +113,6 @@ def check_weights(weights: npt.ArrayLike | None, n: int) -> npt.NDArray[np.float
     return checked
 
 
-def soft_labels_like(
-    targets: npt.NDArray[np.float32], soft_labels: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float32]:
-    """Refuse soft labels that are no probabilities, or not one row a picture.
-
-    Parameters
-    ----------
-    targets : array of shape (n, k)
-        What would be learned without them.
-    soft_labels : array of shape (n, k)
-        Rows of probabilities.
-
-    Returns
-    -------
-    array of shape (n, k)
-        The soft labels.
-    """
-    if targets.shape[1] == 1:
-        raise ParameterError("soft_labels are probabilities, so head='regression' has no use.")
-    if soft_labels.shape != targets.shape:
-        raise ParameterError(
-            f"soft_labels must have shape {targets.shape}, got {soft_labels.shape}."
-        )
-    if not ((soft_labels >= 0).all() and np.allclose(soft_labels.sum(axis=1), 1, atol=1e-3)):
-        raise ParameterError("Every row of soft_labels must hold probabilities that sum to 1.")
-    return soft_labels
-
-
 def make_seed(random_state: int | None) -> int:
     """Give the seed of a fit; None draws one."""
     if random_state is None:
@@ -157,18 +121,7 @@ def make_seed(random_state: int | None) -> int:
 
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn parameters into types that JSON knows.
-
-    Parameters
-    ----------
-    parameters : mapping
-        As ``get_params`` gives them.
-
-    Returns
-    -------
-    dict
-        Augmentations as dicts, arrays and tuples as lists, paths as str.
-    """
+    """Turn parameters into types that JSON knows."""
 
     def convert(value: Any) -> Any:
         if isinstance(value, Augmentation):

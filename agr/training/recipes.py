@@ -53,18 +53,6 @@ def fine_tune(network: str, trainable: str) -> Recipe:
 
     The new head alone comes first, since its first gradients say nothing and would spoil the trunk;
     then what ``trainable`` says, at a tenth of the rate.
-
-    Parameters
-    ----------
-    network : str
-        A trunk with ImageNet weights.
-    trainable : str
-        What learns in the second stage, as the estimators take it.
-
-    Returns
-    -------
-    Recipe
-        Two stages.
     """
     head = {"weights": "imagenet", "trainable": "head", "epochs": 4, "learning_rate": 1e-3}
     whole = {"trainable": trainable, "epochs": 8, "learning_rate": 1e-4}
@@ -72,18 +60,7 @@ def fine_tune(network: str, trainable: str) -> Recipe:
 
 
 def conv_cycles(**options: Any) -> Recipe:
-    """Train convolution cycles from random weights, with 50 % dropout after the dense layers.
-
-    Parameters
-    ----------
-    **options
-        What the network lets one choose, for example ``cycles=6``.
-
-    Returns
-    -------
-    Recipe
-        One stage.
-    """
+    """Train convolution cycles from random weights, with 50 % dropout after the dense layers."""
     stage = {"network": "conv_cycles", "network_options": options or None}
     return Recipe(({**stage, "dropout": 0.5, "learning_rate": 1e-3},))
 

@@ -3,33 +3,70 @@
 Made from features, or, for comparison, from the pixels of small pictures.
 """
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agr.core.images import Pixels
-from agr.errors import LabelError, require
+from agr.errors import LabelError, ParameterError, require
+from agr.training.balancing import Strategy
+from agr.training.batches import PREDICT_BATCH, decode
+
+if TYPE_CHECKING:
+    import keras
+
+    from agr.training.fitting import Part
 
 NEIGHBOURS = 5
 LARGEST_SIDE = 64  # pixels; the distances between larger pictures take gigabytes and hours
 
 
+class SmoteFeatures(Strategy):
+    """Learn the last layer anew, on features that SMOTE balanced."""
+
+    forgets = True
+
+    def check(self, y: npt.NDArray[Any]) -> None:
+        """Refuse labels of which nothing can be made up."""
+        check(y)
+
+    def finish(self, model: "keras.Model", part: "Part", image_size: int, seed: int) -> None:
+        """Put the new last layer in."""
+        import keras
+
+        trunk = keras.Model(model.inputs[0], model.get_layer("logits").input)
+        pictures = decode(part.X, image_size)
+        features = trunk.predict(pictures, batch_size=PREDICT_BATCH, verbose=0)
+        refit_head(model, features, part.y, part.weights, seed)
+
+
+class SmotePixels(Strategy):
+    """Add made-up pictures."""
+
+    def check(self, y: npt.NDArray[Any]) -> None:
+        """Refuse labels of which nothing can be made up."""
+        check(y)
+
+    def prepare(self, part: "Part", image_size: int, store_size: int, seed: int) -> "Part":
+        """Put the made-up pictures behind the real ones; they count as much as these on average."""
+        if part.soft is not None:
+            raise ParameterError(
+                "soft_labels are for real pictures; balance='smote_pixels' makes up."
+            )
+        if image_size > LARGEST_SIDE:
+            raise ParameterError(
+                f"balance='smote_pixels' is for pictures of at most {LARGEST_SIDE} pixels, got "
+                f"{image_size}; choose a smaller image_size, or balance='smote'."
+            )
+        images, y = smote_images(decode(part.X, store_size), part.y, seed)
+        made_up = np.full(len(y) - len(part.y), part.weights.mean())
+        return replace(part, X=images, y=y, weights=np.append(part.weights, made_up))
+
+
 def check(y: npt.NDArray[np.str_]) -> None:
-    """Refuse labels of which nothing can be made up.
-
-    Parameters
-    ----------
-    y : array of shape (n,)
-        Of the training pictures.
-
-    Raises
-    ------
-    MissingExtraError
-        imbalanced-learn is not installed.
-    LabelError
-        A rare label has too few pictures to have neighbours.
-    """
+    """Refuse labels of which nothing can be made up."""
     with require("balance"):
         import imblearn  # noqa: F401
     labels, counts = np.unique(y, return_counts=True)
@@ -43,29 +80,7 @@ def check(y: npt.NDArray[np.str_]) -> None:
 def smote_features(
     features: npt.NDArray[np.floating], y: npt.NDArray[np.str_], seed: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.str_]]:
-    """Add made-up examples until every label is as frequent as the most frequent.
-
-    Parameters
-    ----------
-    features : array of shape (n, k)
-        Of the training pictures.
-    y : array of shape (n,)
-        Their labels.
-    seed : int
-        Repeats the draw.
-
-    Returns
-    -------
-    features : array of shape (m, k)
-        The given ones first, as they were.
-    y : array of shape (m,)
-        Their labels.
-
-    Raises
-    ------
-    MissingExtraError, LabelError
-        As `check`.
-    """
+    """Add made-up examples until every label is as frequent as the most frequent."""
     check(y)
     from imblearn.over_sampling import SMOTE
 
@@ -93,19 +108,6 @@ def refit_head(
 
     The trunk is learned from the real pictures as they are, and the last layer from balanced
     features (Kang et al., Decoupling Representation and Classifier, ICLR 2020).
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `agr.training.networks.build.build`; altered.
-    features : array of shape (n, k)
-        What the last layer gets of each training picture.
-    y : array of shape (n,)
-        Their labels.
-    weights : array of shape (n,)
-        How much each counts; made-up ones count as much as these do on average.
-    seed : int
-        Repeats the draw.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -113,7 +115,5 @@ def refit_head(
     # Their mean is 1, since the logistic regression's penalty is relative to their sum.
     all_weights = np.append(weights / weights.mean(), np.ones(len(y_more) - len(y)))
     found = LogisticRegression(max_iter=1000).fit(more, y_more, sample_weight=all_weights)
-    kernel, bias = found.coef_.T, found.intercept_
-    if kernel.shape[1] == 1:  # of two labels it gives the second's logit alone
-        kernel, bias = np.hstack([-kernel, kernel]) / 2, np.append(-bias, bias) / 2
-    model.get_layer("logits").set_weights([kernel, bias])
+    # Of two labels both scikit-learn and our networks have the second's logit alone.
+    model.get_layer("logits").set_weights([found.coef_.T, found.intercept_])

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from agr.core.answers import both_columns
 from agr.datasets.faces import Faces
-from agr.training import loop as training
+from agr.training import loop
 from agr.training.augmentation import make_augmentation
 from agr.training.balancing import show_all
 from agr.training.batches import PREDICT_BATCH, ImageStore, decode, take_rows
@@ -37,37 +38,18 @@ def teach(
 ) -> dict[str, Floats]:
     """Give each picture the answers of a network that did not learn from it.
 
-    Parameters
-    ----------
-    faces : Faces
-        Training pictures; a missing label of one task leaves the others.
-    held_out : Faces
-        Validation pictures; choose each teacher's best epoch.
-    estimators : dict of str to ImageEstimator
-        By task; their targets, network, sizes of pictures and of batches are taken.
-    folder : Path
-        Keeps the state of the trainings, from which the same call goes on; ``start-TASK.npz``
-        there is the first teacher's network for one task, as starting weights.
-    how : Teaching
-        Number and training of the teachers.
-    seed : int
-        Repeats folds and trainings.
-    say : callable
-        Takes a line about the progress.
-
-    Returns
-    -------
-    dict of str to array of shape (n, k)
-        Probabilities by task, in the order of ``faces``.
+    The folder keeps the state of the trainings, which the same call resumes; ``start-TASK.npz``
+    there is the first teacher's network for one task, as starting weights. Gives probabilities of
+    shape (n, k) by task, in the order of ``faces``.
     """
     sample = next(iter(estimators.values()))
     size = sample.image_size or networks.native_size(sample.network)
     for task, estimator in estimators.items():
-        estimator._learn_labels(faces.labelled(task)[1])
-    widths = {task: estimator._n_outputs() for task, estimator in estimators.items()}
+        estimator.learn_labels(faces.labelled(task)[1])
+    widths = {task: width_of(estimator) for task, estimator in estimators.items()}
     targets, held_targets = (joint_targets(part, estimators) for part in (faces, held_out))
     held = decode(held_out.paths, size)
-    recipe = training.Recipe(
+    settings = loop.Settings(
         epochs=how.epochs,
         batch_size=sample.batch_size,
         learning_rate=how.learning_rate,
@@ -83,20 +65,20 @@ def teach(
     for fold in range(how.teachers):
         learned, unseen = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
         say(f"teacher {fold + 1} of {how.teachers}: {len(learned)} pictures")
-        store = ImageStore(take_rows(faces.paths, learned), round(size * training.STORE_MARGIN))
-        with training.seeded(seed + fold):
+        store = ImageStore(take_rows(faces.paths, learned), round(size * loop.STORE_MARGIN))
+        with loop.seeded(seed + fold):
             model = joint_network(size, widths, sample)
-        training.train(
+        loop.train(
             model,
             joint_loss,
             [],
-            training.Lessons(store, targets[learned], show_all(len(learned))),
+            loop.Lessons(store, targets[learned], show_all(len(learned))),
             (held, held_targets),
-            recipe,
+            settings,
             image_size=size,
             directory=folder / f"teacher-{fold + 1}",
             fingerprint=hashlib.sha256(targets[learned].tobytes()).hexdigest(),
-            callbacks=[training.say_epochs(how.epochs, say)],
+            callbacks=[loop.say_epochs(how.epochs, say)],
         )
         rest = ImageStore(take_rows(faces.paths, unseen), size)
         soft[unseen] = _predict(model, rest[np.arange(len(unseen))])
@@ -106,51 +88,34 @@ def teach(
     return dict(zip(widths, np.split(soft, cuts, axis=1), strict=True))
 
 
+def width_of(estimator: Any) -> int:
+    """Count a task's probabilities: both of two labels, whose network has one output."""
+    kind, n_outputs = estimator.last_layer()
+    return 2 if kind == "sigmoid" else int(n_outputs)
+
+
 def joint_targets(faces: Faces, estimators: dict[str, Any]) -> Floats:
-    """Put the tasks' targets side by side; a missing label is a row of zeros.
-
-    Parameters
-    ----------
-    faces : Faces
-        Labelled pictures.
-    estimators : dict of str to ImageEstimator
-        By task; each has learned its labels.
-
-    Returns
-    -------
-    array of shape (n, k)
-        What `joint_network` learns.
-    """
+    """Put the tasks' targets side by side; a missing label is a row of zeros."""
     parts = []
     for task, estimator in estimators.items():
-        width = estimator._n_outputs()
+        width = width_of(estimator)
         smoothing = getattr(estimator, "label_smoothing", 0.0)
         part = np.zeros((len(faces), width), np.float32)
-        labels = estimator._targets(faces.labelled(task)[1])
+        labels = both_columns(estimator.targets(faces.labelled(task)[1]))
         part[faces.table[task].notna()] = (1 - smoothing) * labels + smoothing / width
         parts.append(part)
     return np.concatenate(parts, axis=1)
 
 
 def joint_network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:
-    """Build a network with one trunk and a head for each task.
-
-    Parameters
-    ----------
-    size : int
-        Side in pixels.
-    widths : dict of str to int
-        Number of probabilities by task.
-    sample : ImageEstimator
-        Gives the trunk and its dropout.
-
-    Returns
-    -------
-    keras.Model
-        Gives the tasks' probabilities side by side.
-    """
+    """Build a network with one trunk and a head for each task."""
     base = networks.build(
-        sample.network, size, weights="auto", dropout=sample.dropout, n_outputs=1, task="teacher"
+        sample.network,
+        size,
+        weights="auto",
+        dropout=sample.dropout,
+        last_layer=("years", 1),
+        task="teacher",
     )
     features = base.get_layer("logits").input
     answers = [
@@ -181,5 +146,8 @@ def _write_starts(model: keras.Model, tasks: list[str], folder: Path) -> None:
         for layer in model.layers:
             name = "logits" if layer.name == task else layer.name
             if name not in tasks:
-                arrays |= {f"{name}/{v.name}": keras.ops.convert_to_numpy(v) for v in layer.weights}
+                found = {v.name: keras.ops.convert_to_numpy(v) for v in layer.weights}
+                if name == "logits" and layer.units == 2:  # as the network of the task has it
+                    found = {key: v[..., 1:] - v[..., :1] for key, v in found.items()}
+                arrays |= {f"{name}/{key}": v for key, v in found.items()}
         np.savez(folder / f"start-{task}.npz", **arrays)

@@ -10,7 +10,12 @@ def build():
 
     def build(network="tiny", image_size=32, *, weights=None, n_outputs=3):
         return networks.build(
-            network, image_size, weights=weights, dropout=0.1, n_outputs=n_outputs, task="gender"
+            network,
+            image_size,
+            weights=weights,
+            dropout=0.1,
+            last_layer=("years", 1) if n_outputs == 1 else ("softmax", n_outputs),
+            task="gender",
         )
 
     return build

@@ -1,18 +1,24 @@
 """Balancing: the plans by themselves, and that training follows them."""
 
-from importlib import import_module
+import importlib
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from agr.errors import ParameterError
+from agr.tasks import TASKS
 from agr.training import balancing as balance
 from agr.training import loop as training
 from agr.training.augmentation import make_augmentation
 from agr.training.batches import ImageStore
+from agr.training.strategies import LABEL_STRATEGIES
 
 Y = np.array(["white"] * 12 + ["black"] * 3 + ["asian"] * 5)
+
+
+def plan_labels(y, value, seed):
+    return balance.find_strategy(value, LABEL_STRATEGIES, tuple(np.unique(y))).plan(y, seed)
 
 
 def counts(plan, y=Y):
@@ -21,13 +27,12 @@ def counts(plan, y=Y):
 
 
 class TestWeights:
-    @pytest.mark.parametrize("task", ["gender", "race"])
-    def test_rooms_offer_them(self, task):
-        room = import_module(f"agr.{task}.balance")
-        assert room.BALANCES == balance.LABEL_BALANCES
-        assert room.sample_weight(np.array(["a", "a", "a", "b"])) == pytest.approx(
-            [4 / 6, 4 / 6, 4 / 6, 2]
-        )
+    @pytest.mark.parametrize("task", TASKS)
+    def test_rooms_have_a_default_that_they_offer_and_search_what_they_offer(self, task):
+        room = importlib.import_module(f"agr.{task}.balance")
+        assert TASKS[task].load_estimator()().balance == room.DEFAULT
+        assert room.DEFAULT in (None, *room.STRATEGIES)
+        assert set(room.SEARCHED) <= set(room.STRATEGIES)
 
     @pytest.mark.parametrize("n", [(7, 1), (1, 1), (3, 9)], ids=str)
     def test_every_label_counts_the_same(self, n):
@@ -43,46 +48,46 @@ class TestWeights:
 
     @pytest.mark.parametrize(("name", "ratio"), [("weights", 4), ("sqrt_weights", 2)])
     def test_plan(self, name, ratio):
-        plan = balance.plan_labels(Y, name, 0)
+        plan = plan_labels(Y, name, 0)
         assert plan.weights[12] / plan.weights[0] == pytest.approx(ratio)
         assert counts(plan) == {"white": 12, "black": 3, "asian": 5}
 
 
 class TestRows:
     def test_nothing_asked_for(self):
-        plan = balance.plan_labels(Y, None, 0)
+        plan = plan_labels(Y, None, 0)
         np.testing.assert_array_equal(plan.rows, np.arange(20))
         np.testing.assert_array_equal(plan.weights, np.ones(20))
         assert plan.augmented.all()
 
     def test_undersample(self):
-        plan = balance.plan_labels(Y, "undersample", 0)
+        plan = plan_labels(Y, "undersample", 0)
         assert counts(plan) == {"white": 3, "black": 3, "asian": 3}
         assert len(set(plan.rows)) == 9
-        assert list(plan.rows) != list(balance.plan_labels(Y, "undersample", 1).rows)
+        assert list(plan.rows) != list(plan_labels(Y, "undersample", 1).rows)
 
     def test_share_of_chosen_labels(self):
-        plan = balance.plan_labels(Y, {"white": 0.5}, 0)
+        plan = plan_labels(Y, {"white": 0.5}, 0)
         assert counts(plan) == {"white": 6, "black": 3, "asian": 5}
         assert len(set(plan.rows)) == 14
 
     def test_a_share_leaves_at_least_one(self):
-        assert counts(balance.plan_labels(Y, {"black": 0.01}, 0))["black"] == 1
+        assert counts(plan_labels(Y, {"black": 0.01}, 0))["black"] == 1
 
     def test_oversample_repeats_each_as_often(self):
-        plan = balance.plan_labels(Y, "oversample", 0)
+        plan = plan_labels(Y, "oversample", 0)
         assert counts(plan) == {"white": 12, "black": 12, "asian": 12}
         assert set(np.bincount(plan.rows)[12:15]) == {4}
         assert set(np.bincount(plan.rows)[15:]) == {2, 3}
         assert plan.augmented.all()
 
     def test_augment_changes_the_copies_alone(self):
-        plan = balance.plan_labels(Y, "augment", 0)
+        plan = plan_labels(Y, "augment", 0)
         assert counts(plan) == {"white": 12, "black": 12, "asian": 12}
         assert sorted(plan.rows[~plan.augmented]) == list(range(20))
 
     def test_batches_hold_every_label_alike(self):
-        plan = balance.plan_labels(Y, "batches", 0)
+        plan = plan_labels(Y, "batches", 0)
         order = plan.order(np.random.default_rng(0))
         assert len(order) == 20
         for k in range(0, 18, 3):
@@ -106,15 +111,15 @@ class TestCheck:
     )
     def test_refused(self, value, message):
         with pytest.raises(ParameterError, match=message):
-            balance.check_label_balance(value, ("black", "white"))
+            balance.find_strategy(value, LABEL_STRATEGIES, ("black", "white"))
 
     @pytest.mark.parametrize(
         "value",
-        [None, *balance.LABEL_BALANCES, {"white": 0.5}, {"white": 1}, {"white": np.float32(0.5)}],
+        [None, *LABEL_STRATEGIES, {"white": 0.5}, {"white": 1}, {"white": np.float32(0.5)}],
         ids=str,
     )
     def test_known(self, value):
-        balance.check_label_balance(value, ("black", "white"))
+        balance.find_strategy(value, LABEL_STRATEGIES, ("black", "white"))
 
 
 class TestJoint:
@@ -148,8 +153,8 @@ class TestTraining:
 
     def test_only_copies_are_changed(self):
         X = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
-        plan = balance.plan_labels(Y, "augment", 0)
-        recipe = training.Recipe(
+        plan = plan_labels(Y, "augment", 0)
+        recipe = training.Settings(
             1, len(plan), 0.01, 0.0, "constant", 0.0, None, make_augmentation("strong"), 0
         )
         targets = np.arange(20, dtype=np.float32)[:, None]
@@ -161,7 +166,7 @@ class TestTraining:
         copies = images[~same]
         assert len(np.unique(copies.reshape(len(copies), -1), axis=0)) == len(copies) == 16
 
-    @pytest.mark.parametrize("value", [v for v in balance.LABEL_BALANCES if "smote" not in v])
+    @pytest.mark.parametrize("value", [v for v in LABEL_STRATEGIES if "smote" not in v])
     def test_every_kind_trains(self, new_estimator, faces_drawn, value, monkeypatch):
         X, labels = faces_drawn(60, seed=6)
         seen = []
@@ -176,7 +181,7 @@ class TestTraining:
         y = np.where(np.arange(60) < 50, "white", labels["race"])
         estimator = new_estimator("race", epochs=1, balance=value)
         estimator.fit(X, y, validation_data=(held[0], held[1]["race"]))
-        expected = balance.plan_labels(y, value, 0)
+        expected = plan_labels(y, value, 0)
         np.testing.assert_array_equal(seen[0].rows, expected.rows)
         assert seen[0].weights.mean() == pytest.approx(1)
         ratio = seen[0].weights / expected.weights

@@ -70,7 +70,14 @@ def test_two_stages(drawn_utkface, tmp_path):
     (folder,) = (tmp_path / "state").glob("*1-model")
     stages = GenderEstimator.load(folder), GenderEstimator.load(run.output)
     with seeded(0):
-        start = networks.build("tiny", 16, weights=None, dropout=0.2, n_outputs=2, task="gender")
+        start = networks.build(
+            "tiny",
+            16,
+            weights=None,
+            dropout=0.2,
+            last_layer=("sigmoid", 1),
+            task="gender",
+        )
     kernels = [
         model.get_layer("conv1").get_weights()[0]
         for model in (start, *(stage.model_ for stage in stages))

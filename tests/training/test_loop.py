@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import pytest
 
-from agr.errors import ParameterError
+from agr.errors import ParameterError, TrainingError
 from agr.training import loop as training
 from agr.training.augmentation import NONE, make_augmentation
 from agr.training.balancing import show_all
@@ -30,7 +30,7 @@ def recipe(**changes):
         "augmentation": NONE,
         "seed": 0,
     }
-    return training.Recipe(**{**fields, **changes})
+    return training.Settings(**{**fields, **changes})
 
 
 def rates(estimator):
@@ -101,9 +101,9 @@ class TestSchedule:
     def test_plain(self, schedule):
         assert self.rate(0, schedule=schedule) == 0.01
 
-    def test_unknown(self):
+    def test_unknown(self, few, new_estimator):
         with pytest.raises(ParameterError, match="Did you mean 'plateau'"):
-            self.rate(0, schedule="plato")
+            new_estimator("gender", schedule="plato").fit(*few)
 
 
 class Worse(keras.callbacks.Callback):
@@ -156,14 +156,14 @@ class TestEpochs:
             logs[bad] = float("nan") if epoch else logs[bad]
 
         callback = keras.callbacks.LambdaCallback(on_epoch_end=spoil)
-        with pytest.raises(ParameterError, match=r"became nan in epoch 2; lower .* \(now 0.01\)"):
+        with pytest.raises(TrainingError, match=r"became nan in epoch 2; lower .* \(now 0.01\)"):
             new_estimator("gender", epochs=3).fit(*few, callbacks=[callback])
 
     def test_huge_rate_is_named(self, new_estimator, few):
         estimator = new_estimator(
             "age", head="regression", epochs=3, learning_rate=1e30, schedule="constant"
         )
-        with pytest.raises(ParameterError, match=r"loss became (nan|inf).*now 1e\+30"):
+        with pytest.raises(TrainingError, match=r"loss became (nan|inf).*now 1e\+30"):
             estimator.fit(few[0], np.full(40, 30.0))
 
 

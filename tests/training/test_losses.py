@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from agr.errors import ParameterError
-from agr.training.losses import LABEL_LOSSES, NUMBER_LOSSES, make_loss
+from agr.training.losses import BINARY_LOSSES, LABEL_LOSSES, NUMBER_LOSSES, make_loss
 
 
-@pytest.mark.parametrize("name", [*LABEL_LOSSES, *NUMBER_LOSSES])
-def test_is_the_one_that_keras_has_by_this_name(name):
-    known = LABEL_LOSSES if name in LABEL_LOSSES else NUMBER_LOSSES
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [(name, known) for known in (LABEL_LOSSES, BINARY_LOSSES, NUMBER_LOSSES) for name in known],
+)
+def test_is_the_one_that_keras_has_by_this_name(name, known):
     truth, guess = np.array([[0.0, 1.0]]), np.array([[0.3, 0.7]])
     expected = float(np.mean(keras.losses.get(name)(truth, guess)))
     assert float(make_loss(name, known)(truth, guess)) == pytest.approx(expected)
@@ -23,7 +25,7 @@ def test_options_reach_it():
 CASES = [
     ("age", {}, LABEL_LOSSES),
     ("age", {"head": "regression"}, NUMBER_LOSSES),
-    ("gender", {}, LABEL_LOSSES),
+    ("gender", {}, BINARY_LOSSES),
     ("race", {}, LABEL_LOSSES),
 ]
 

@@ -8,24 +8,14 @@ import keras
 from keras import layers
 
 from agr.errors import ParameterError
+from agr.training.networks.last_layer import LAST_LAYERS
 from agr.training.networks.registry import find
 from agr.training.networks.starts import find_trunk, load_start
 from agr.training.parameters import split_trainable
 
 
 def native_size(network: str) -> int:
-    """Side in pixels of the pictures that a network is made for.
-
-    Parameters
-    ----------
-    network : str
-        A name in `agr.training.networks.registry.BACKBONES`.
-
-    Returns
-    -------
-    int
-        Pixels.
-    """
+    """Side in pixels of the pictures that a network is made for."""
     return find(network).native_size
 
 
@@ -35,7 +25,7 @@ def build(
     *,
     weights: str | None,
     dropout: float,
-    n_outputs: int,
+    last_layer: tuple[str, int],
     task: str,
     options: Mapping[str, Any] | None = None,
     color: str = "rgb",
@@ -43,82 +33,25 @@ def build(
 ) -> keras.Model:
     """Build a network that takes uint8 pictures and gives one answer.
 
-    Parameters
-    ----------
-    network : str
-        A name in `agr.training.networks.registry.BACKBONES`.
-    image_size : int
-        Side in pixels.
-    weights : str or None
-        ``"auto"`` for the packaged starting weights where the network has some, ``"imagenet"`` for
-        a trunk of ``keras.applications``, a path of a file with weights (from
-        ``scripts/convert_face_resnet.py``; Keras's own for its trunks) or of a saved model's
-        folder, or None for random.
-    dropout : float
-        Share of the features dropped while training.
-    n_outputs : int
-        Number of probabilities; 1 gives a number in years instead.
-    task : str
-        Names the model.
-    options : mapping, optional
-        Keyword parameters of the network's function.
-    color : {"rgb", "grayscale"}, default="rgb"
-        Whether the network sees colours.
-    trainable : str, default="all"
-        ``"all"``; ``"head"``, the dense layers; or these and some layers of the trunk, as Keras
-        lists them: ``"last:N"``, or ``"from:N"``, counted from 0.
-
-    Returns
-    -------
-    keras.Model
-        Layers ``logits`` and ``probabilities``, or ``years``.
+    ``last_layer`` is a key of `LAST_LAYERS` and the number of outputs; everything else is as the
+    estimators have it.
     """
     backbone = find(network, image_size)
     backbone.check_options(options)
     inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="image")
     pixels = inputs if color == "rgb" else _gray(inputs)
     features = backbone.build(pixels, dropout=dropout, **(options or {}))
-    if n_outputs == 1:
-        x = layers.Dense(1, name="logits")(features)
-        # So that the network learns small numbers: most ages lie within 40 +- 40 years.
-        x = layers.Rescaling(20.0, offset=40.0, name="years")(x)
-    else:
-        x = layers.Dense(n_outputs, name="logits")(features)
-        x = layers.Softmax(name="probabilities")(x)
-    model = keras.Model(inputs, x, name=task)
+    kind, n_outputs = last_layer
+    answer = LAST_LAYERS[kind](layers.Dense(n_outputs, name="logits")(features))
+    model = keras.Model(inputs, answer, name=task)
     load_start(model, network, weights, task)
     freeze(model, trainable)
     return model
 
 
 def without_optimizer(model: keras.Model) -> keras.Model:
-    """Give the same network without what training added, which is twice its size.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`.
-
-    Returns
-    -------
-    keras.Model
-        Shares the layers and their weights.
-    """
+    """Give the same network without what training added, which is twice its size."""
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
-
-
-def divide_logits(model: keras.Model, temperature: float) -> None:
-    """Build a temperature into a network's last dense layer.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`; altered.
-    temperature : float
-        What the logits are divided by.
-    """
-    layer = model.get_layer("logits")
-    layer.set_weights([w / temperature for w in layer.get_weights()])
 
 
 def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
@@ -128,15 +61,7 @@ def _gray(pixels: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def freeze(model: keras.Model, trainable: str) -> None:
-    """Let only some of a network's layers learn.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `build`; altered.
-    trainable : str
-        As `build` takes it.
-    """
+    """Let only some of a network's layers learn."""
     word, n = split_trainable(trainable)
     inner = find_trunk(model)
     trunk = inner.layers if inner else list(takewhile(_in_trunk, model.layers))

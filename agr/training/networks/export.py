@@ -1,6 +1,7 @@
 """A network as an ONNX file, for prediction without Keras."""
 
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -9,62 +10,56 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
-import numpy as np
 
 from agr.errors import ArtifactError
 
+LARGE = 500_000  # numbers in a weight
 BY_TENSORFLOW = """
 import sys, keras
 from pathlib import Path
+from typing import Any
 from agr.training.networks.export import export_onnx
 export_onnx(keras.models.load_model(sys.argv[1], safe_mode=True, compile=False), Path(sys.argv[2]))
 """
 
 
 def export_onnx(model: keras.Model, path: Path) -> None:
-    """Write a network as ONNX, with the number of pictures left open.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From `agr.training.networks.build.build`.
-    path : Path
-        File to write.
-
-    Raises
-    ------
-    ArtifactError
-        With JAX as Keras's backend: TensorFlow is not there to do it.
-    """
-    if keras.backend.backend() == "jax":  # ONNX Runtime refuses the pooling that jax2onnx writes
+    """Write a network as ONNX, with the number of pictures left open."""
+    if keras.backend.backend() != "tensorflow":
         export_by_tensorflow(model, path)
         return
-    size = model.input_shape[1:]
-    model(np.zeros((1, *size), dtype=np.uint8))  # keras exports only what was called
-    signature = [keras.InputSpec(shape=(None, *size), dtype="uint8", name="image")]
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+
+    # What the converter holds, it copies some forty times. So the large weights come in from the
+    # outside, like the picture, and are put into the finished graph.
+    large = [v for v in model.weights if math.prod(v.shape) >= LARGE]
+
+    def answer(image: Any, *values: Any) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(large, values, strict=True))):
+            return model(image, training=False)
+
+    signature = [tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8, name="image")]
+    signature += [tf.TensorSpec(v.shape, v.dtype, name=f"large_{k}") for k, v in enumerate(large)]
     with warnings.catch_warnings(), _errors_only("tf2onnx"):
-        # tf2onnx, which keras calls, still asks numpy for its old names.
+        # tf2onnx still asks numpy for its old names.
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
-        model.export(path, format="onnx", verbose=False, input_signature=signature)
+        function = tf.function(answer, input_signature=signature)
+        proto, _ = tf2onnx.convert.from_function(function, signature)
+    inputs = {one.name: one for one in proto.graph.input}
+    for spec, variable in zip(signature[1:], large, strict=True):
+        proto.graph.input.remove(inputs[spec.name])
+        array = keras.ops.convert_to_numpy(variable)
+        proto.graph.initializer.append(onnx.numpy_helper.from_array(array, spec.name))
+    onnx.save(proto, path)
 
 
 def export_by_tensorflow(model: keras.Model, path: Path) -> None:
-    """Write a network as ONNX in a process of its own, whose backend is TensorFlow.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Of any backend.
-    path : Path
-        File to write.
-
-    Raises
-    ------
-    ArtifactError
-        The process failed; says why.
-    """
+    """Write a network as ONNX in a process of its own, whose backend is TensorFlow."""
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
         model.save(saved)

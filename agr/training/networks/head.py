@@ -20,24 +20,7 @@ def check_widths(name: str, widths: Any) -> None:
 def dense_head(
     x: "keras.KerasTensor", widths: Sequence[int], dropout: float, activation: str = "relu"
 ) -> "keras.KerasTensor":
-    """Put dense layers on features, each followed by dropout.
-
-    Parameters
-    ----------
-    x : keras tensor of shape (n, k)
-        Features.
-    widths : sequence of int
-        Outputs of each layer; empty for dropout alone.
-    dropout : float
-        Share of the features dropped while training.
-    activation : str, default="relu"
-        Of the layers.
-
-    Returns
-    -------
-    keras tensor of shape (n, widths[-1])
-        Features.
-    """
+    """Put dense layers on features, each followed by dropout."""
     from keras import layers
 
     for i, width in enumerate(widths, start=1):

@@ -17,25 +17,7 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def find(network: str, image_size: int | None = None) -> Backbone:
-    """Look a network up.
-
-    Parameters
-    ----------
-    network : str
-        A name in `BACKBONES`.
-    image_size : int, optional
-        Side in pixels that it shall take.
-
-    Returns
-    -------
-    Backbone
-        The network.
-
-    Raises
-    ------
-    ParameterError
-        There is no such network, or the side is too small for it.
-    """
+    """Look a network up."""
     if network not in BACKBONES:
         raise ParameterError(choice("network", network, BACKBONES))
     backbone = BACKBONES[network]

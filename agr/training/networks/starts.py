@@ -1,5 +1,6 @@
 """The weights that a network starts with: packaged, ImageNet's, from a file or a saved model."""
 
+import os
 import warnings
 import zipfile
 from pathlib import Path
@@ -9,27 +10,18 @@ import keras
 import numpy as np
 
 from agr.core import artifact
-from agr.errors import ParameterError
+from agr.errors import ArtifactError, DownloadError, ParameterError
 from agr.training.networks.applications import make_trunk
+from agr.training.networks.last_layer import with_one_logit
 from agr.training.networks.registry import BACKBONES
+from agr.training.parameters import check_start
 
 PACKAGED = Path(__file__).parent
 
 
 def load_start(model: keras.Model, network: str, weights: str | None, task: str) -> None:
-    """Put starting weights into a network.
-
-    Parameters
-    ----------
-    model : keras.Model
-        New; altered.
-    network : str
-        Its name in `agr.training.networks.registry.BACKBONES`.
-    weights : str or None
-        As `agr.training.networks.build.build` takes it.
-    task : str
-        What a saved model must be for.
-    """
+    """Put starting weights into a network."""
+    check_start(network, weights)
     if weights is None:
         return
     if weights == "auto":
@@ -40,11 +32,6 @@ def load_start(model: keras.Model, network: str, weights: str | None, task: str)
         _load_imagenet(model, network)
     elif Path(weights).is_dir():
         _continue_from(model, weights, task)
-    elif not Path(weights).is_file():
-        raise ParameterError(
-            "weights must be 'auto', 'imagenet', None, a file with starting weights or a saved "
-            f"model's folder; there is no {weights!r}."
-        )
     elif find_trunk(model) is not None:
         _load_trunk(model, Path(weights))
     else:
@@ -57,17 +44,11 @@ def find_trunk(model: keras.Model) -> keras.Model | None:
 
 
 def _load_imagenet(model: keras.Model, network: str) -> None:
-    if BACKBONES[network].start != "imagenet":
-        having = [name for name, backbone in BACKBONES.items() if backbone.start == "imagenet"]
-        raise ParameterError(
-            f"There are no ImageNet weights for {network}; weights='imagenet' is for "
-            f"{', '.join(having)}."
-        )
     try:
         # The size plays no part in the weights; of others than its own Keras warns.
         trained = make_trunk(network, BACKBONES[network].native_size, "imagenet")
     except Exception as error:  # Keras raises no kind of its own when a download fails
-        raise ParameterError(
+        raise DownloadError(
             f"The ImageNet weights of {network} cannot be downloaded: {error}. Connect this "
             "machine, or download the file elsewhere and give its path: weights='FILE.h5'; "
             "weights=None starts from random ones."
@@ -113,12 +94,26 @@ def _load_arrays(model: keras.Model, path: Path) -> None:
 
 
 def _continue_from(model: keras.Model, folder: str, task: str) -> None:
-    manifest = artifact.read_manifest(folder, task)
-    path = artifact.checked_file(folder, manifest, artifact.KERAS)
-    saved = keras.models.load_model(path, safe_mode=True, compile=False)
+    saved = load_saved(folder, task)[1]
     try:
         model.set_weights(saved.get_weights())
     except ValueError as error:
         raise ParameterError(
             f"{folder} holds another network than this one, so it cannot be the start: {error}"
         ) from None
+
+
+def load_saved(folder: str | os.PathLike[str], task: str) -> tuple[artifact.Manifest, keras.Model]:
+    """Read the manifest and the network of a saved model; runs no code from it."""
+    manifest = artifact.read_manifest(folder, task)
+    path = artifact.checked_file(folder, manifest, artifact.KERAS)
+    try:
+        model = keras.models.load_model(path, safe_mode=True, compile=False)
+    except (ValueError, TypeError, OSError, KeyError) as error:
+        raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
+    labels = manifest["meaning"].get("labels", ())
+    if len(labels) == 2 == model.output_shape[-1]:  # as agr saved it up to format 1
+        model = with_one_logit(model)
+        loss = manifest["parameters"].get("loss")
+        manifest["parameters"]["loss"] = loss and loss.replace("categorical", "binary")
+    return manifest, model

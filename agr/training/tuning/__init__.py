@@ -12,7 +12,7 @@ from typing import Any
 
 import keras_tuner
 
-from agr.errors import ParameterError, choice
+from agr.errors import ParameterError, TrainingError, choice
 from agr.training.batches import raw_bytes
 from agr.training.parameters import plain
 from agr.training.tuning.oracles import ORACLES, write_json
@@ -36,29 +36,7 @@ def search(
     workers: int,
     say: Callable[[str], None] | None,
 ) -> list[dict[str, Any]]:
-    """Try settings from the space of the estimator's task.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Cloned for every trial.
-    data : tuple (X, y, validation_data)
-        As `ImageEstimator.fit` takes them.
-    trials, algorithm, directory, resume, parameters, workers, say
-        As `ImageEstimator.tune` takes them.
-
-    Returns
-    -------
-    list of dict
-        ``trial`` (from 1), ``status``, ``val_loss`` (NaN unless completed), ``epochs``,
-        ``seconds``, ``error`` and ``params``; empty for a worker, whose chief has them.
-
-    Raises
-    ------
-    ParameterError
-        An unknown algorithm or parameter, too few trials, another search or other data in the
-        directory, or no trial that finished.
-    """
+    """Try settings from the space of the estimator's task."""
     if algorithm not in ORACLES:
         raise ParameterError(choice("algorithm", algorithm, ORACLES))
     for name, value in (("trials", trials), ("workers", workers)):
@@ -101,7 +79,7 @@ def search(
         results = progress.rows()
     if not any(row["status"] == "completed" for row in results):
         said = [row["error"] for row in results if row["error"]]
-        raise ParameterError(f"No trial finished; the last said: {(said or ['nothing'])[-1]}")
+        raise TrainingError(f"No trial finished; the last said: {(said or ['nothing'])[-1]}")
     return results
 
 

@@ -13,25 +13,7 @@ COLUMNS = ("trial", "status", "val_loss", "epochs", "seconds", "error")
 
 
 class Progress:
-    """Follows the trials of an oracle.
-
-    Parameters
-    ----------
-    oracle : keras_tuner.Oracle
-        Holds the trials.
-    space : callable
-        Gives a trial's constructor parameters.
-    plan : tuple of int
-        Number of trials, and of all their epochs.
-    epochs : int
-        Of a trial, where the oracle does not choose them.
-    workers : int
-        How many trials run at a time.
-    table : Path or None
-        CSV file to keep.
-    say : callable
-        Takes a line.
-    """
+    """Follows the trials of an oracle."""
 
     def __init__(
         self,
@@ -120,15 +102,7 @@ def duration(seconds: float) -> str:
 
 
 def write_table(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write trials as CSV, a line each, with a column for every parameter.
-
-    Parameters
-    ----------
-    rows : list of dict
-        An estimator's ``trials_``.
-    path : Path
-        File to replace, whole or not at all.
-    """
+    """Write trials as CSV, a line each, with a column for every parameter."""
     part = path.with_name(f"{path.name}.part")
     with part.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, [*COLUMNS, *rows[0]["params"]], extrasaction="ignore")

@@ -1,6 +1,6 @@
 """What a search tries for every task, and how a search is kept to some parameters."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,20 +22,6 @@ def shared_space(
 
     Those that change what is learned, such as ``label_smoothing``, are no part of a search: they
     change the loss by which trials are compared, for a model that is no better.
-
-    Parameters
-    ----------
-    hp : keras_tuner.HyperParameters
-        Source of the draw.
-    network : str, optional
-        The estimator's, where it is not searched; what that cannot do is left out.
-    weights : str or None, default="auto"
-        The estimator's.
-
-    Returns
-    -------
-    dict
-        Parameter by name; every default is the constructor's.
     """
     drawn = hp.Choice("network", NETWORKS, default=NETWORKS[0])
     able = network or NETWORKS[0]
@@ -56,45 +42,14 @@ def shared_space(
     }
 
 
-def balance_of(hp: Any, balances: list[str]) -> str | None:
-    """Draw one of the ways of balancing, or none.
-
-    Parameters
-    ----------
-    hp : keras_tuner.HyperParameters
-        Source of the draw.
-    balances : list of str
-        What ``balance`` may be besides None.
-
-    Returns
-    -------
-    str or None
-        The constructor's parameter.
-    """
+def balance_of(hp: Any, balances: Sequence[str]) -> str | None:
+    """Draw one of the ways of balancing, or none."""
     drawn = hp.Choice("balance", ["none", *balances], default="none")
     return None if drawn == "none" else drawn
 
 
 def own_space(estimator: Any, *, fixed: bool) -> Space:
-    """Give the space of an estimator's task, without what its own network cannot do.
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Its ``network`` and ``weights`` are looked at.
-    fixed : bool
-        Whether the network stays; otherwise it is searched.
-
-    Returns
-    -------
-    callable
-        Takes a keras_tuner.HyperParameters and gives constructor parameters by name.
-
-    Raises
-    ------
-    ParameterError
-        A fixed network that agr does not know.
-    """
+    """Give the space of an estimator's task, without what its own network cannot do."""
     network = estimator.network if fixed else None
     if fixed and network not in BACKBONES:
         raise ParameterError(choice("network", network, BACKBONES))
@@ -103,25 +58,7 @@ def own_space(estimator: Any, *, fixed: bool) -> Space:
 
 
 def narrowed(space: Space, names: Collection[str] | None) -> Space:
-    """Keep a search to some of a space's parameters.
-
-    Parameters
-    ----------
-    space : callable
-        Takes a keras_tuner.HyperParameters and gives constructor parameters by name.
-    names : collection of str, or None
-        What is searched; None for everything.
-
-    Returns
-    -------
-    callable
-        Gives the named parameters only.
-
-    Raises
-    ------
-    ParameterError
-        A name that the space does not hold, or no name at all.
-    """
+    """Keep a search to some of a space's parameters."""
     if names is None:
         return space
     known = names_of(space)
@@ -140,18 +77,7 @@ def narrowed(space: Space, names: Collection[str] | None) -> Space:
 
 
 def names_of(space: Space) -> list[str]:
-    """Name the parameters that a space holds.
-
-    Parameters
-    ----------
-    space : callable
-        As for `narrowed`.
-
-    Returns
-    -------
-    list of str
-        In the order of the space.
-    """
+    """Name the parameters that a space holds."""
     return list(space(_Kept(None, ())))
 
 

@@ -42,7 +42,7 @@ class EstimatorTuner(keras_tuner.Tuner):  # type: ignore[misc]
         epochs = trial.hyperparameters.values.get("tuner/epochs")
         if epochs:
             estimator.set_params(epochs=epochs)
-        estimator.fit(X, y, validation_data=validation_data)
+        estimator.fit(X, y, validation_data=validation_data, verbose=False)
         self._result["epochs"] = len(estimator.history_)
         return {"val_loss": min(epoch["val_loss"] for epoch in estimator.history_)}
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from agr.errors import ParameterError
+from agr.errors import ParameterError, TrainingError
 from agr.training.tuning.progress import Progress
 
 NAME, HOST, PORT = "KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT"
@@ -23,18 +23,7 @@ FAREWELL = 5.0  # seconds for the last workers to hear that the search is over
 
 
 def role() -> str:
-    """Tell what KerasTuner's environment variables make of this process.
-
-    Returns
-    -------
-    {"alone", "chief", "worker"}
-        "alone" without the variables.
-
-    Raises
-    ------
-    ParameterError
-        Some of the variables are missing.
-    """
+    """Tell what KerasTuner's environment variables make of this process."""
     missing = [name for name in (NAME, HOST, PORT) if not os.environ.get(name)]
     if HOST in missing:
         return "alone"
@@ -45,22 +34,7 @@ def role() -> str:
 
 @contextmanager
 def local_workers(n: int, work: Callable[..., None], *args: Any) -> Iterator[dict[str, Any]]:
-    """Make this process the chief of n workers on this machine.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    work : callable
-        What each does, with ``args``; looked up by its name in a fresh process.
-    *args
-        Pickled.
-
-    Yields
-    ------
-    dict of str to process
-        The workers by KerasTuner's name for them.
-    """
+    """Make this process the chief of n workers on this machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -102,17 +76,11 @@ def _end_with_the_chief() -> None:
 
 
 def follow(tuner: Any) -> None:
-    """Work for a chief until it says that the search is over.
-
-    Parameters
-    ----------
-    tuner : EstimatorTuner
-        Made while the environment variables were set.
-    """
+    """Work for a chief until it says that the search is over."""
     try:
         tuner.search(verbose=0)
     except grpc.RpcError as error:
-        raise ParameterError(
+        raise TrainingError(
             f"The chief at {os.environ[HOST]}:{os.environ[PORT]} fails or does not answer: "
             f"{error.code()}, {error.details()}"
         ) from error
@@ -123,15 +91,6 @@ def lead(tuner: Any, progress: Progress, processes: dict[str, Any]) -> None:
 
     KerasTuner's own chief waits for every worker that it ever heard of, killed ones too; so it runs
     beside, and this decides when the search is over.
-
-    Parameters
-    ----------
-    tuner : EstimatorTuner
-        Made while the environment variables were set.
-    progress : Progress
-        Told after every trial.
-    processes : dict of str to process
-        Workers on this machine; more may come from others.
     """
     failures: list[BaseException] = []
 
@@ -148,7 +107,7 @@ def lead(tuner: Any, progress: Progress, processes: dict[str, Any]) -> None:
         progress.update()
         if failures:
             address = f"{os.environ[HOST]}:{os.environ[PORT]}"
-            raise ParameterError(f"No chief can listen on {address}: {failures[0]}")
+            raise TrainingError(f"No chief can listen on {address}: {failures[0]}")
         dead = [name for name, process in processes.items() if not process.is_alive()]
         gone = [name for name in dead if name in oracle.tuner_ids]
         for name in {*gone, *oracle.silent(SILENCE)}:
@@ -156,7 +115,7 @@ def lead(tuner: Any, progress: Progress, processes: dict[str, Any]) -> None:
             what = f"; trial {int(trial.trial_id) + 1} goes to another" if trial else ""
             progress.say(f"{name} was killed or cut off{what}")
         if processes and len(dead) == len(processes) and not oracle.finished:
-            raise ParameterError(
+            raise TrainingError(
                 "All workers have ended before the search; what they said is above. Their trials "
                 "are kept: go on with resume."
             )

@@ -4,6 +4,7 @@ import pytest
 from agr.errors import ArtifactError, ParameterError
 from agr.training.networks import build as networks
 from agr.training.networks import starts
+from agr.training.networks.last_layer import divide_logits
 
 X = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
 
@@ -118,7 +119,7 @@ class TestTemperature:
     def test_divides_the_logits(self, build):
         model = build()
         before = np.log(answers(model))
-        networks.divide_logits(model, 2.5)
+        divide_logits(model, 2.5)
         after = np.log(answers(model))
         np.testing.assert_allclose(
             after - after[:, :1], (before - before[:, :1]) / 2.5, rtol=1e-3, atol=1e-5
@@ -132,7 +133,12 @@ class TestSavedModelAsStart:
         saved = trained["gender"]
         size = saved.estimator.image_size_
         model = networks.build(
-            "tiny", size, weights=str(saved.folder), dropout=0.0, n_outputs=2, task="gender"
+            "tiny",
+            size,
+            weights=str(saved.folder),
+            dropout=0.0,
+            last_layer=("sigmoid", 1),
+            task="gender",
         )
         images = np.zeros((1, size, size, 3), dtype=np.uint8)
         expected = saved.estimator.model_(images).numpy()

@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -35,6 +37,34 @@ def test_default_network(build, tmp_path):
     np.testing.assert_allclose(found, answers(model), atol=1e-5)
 
 
+def test_memory_of_large_weights(environment, tmp_path):
+    """The converter would copy these 59 MB some forty times."""
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from agr.training.networks import build\n"
+        "from agr.training.networks.export import export_onnx\n"
+        "options = {'weights': None, 'dropout': 0.0, 'options': {'dense': [512]}}\n"
+        "last = ('sigmoid', 1)\n"
+        "model = build.build('imdb_wiki', 64, last_layer=last, task='gender', **options)\n"
+        "model.predict_on_batch(np.zeros((1, 64, 64, 3), np.uint8))\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "before = peak()\n"
+        "export_onnx(model, Path(sys.argv[1]))\n"
+        "print('GREW', peak() - before, model.count_params() * 4 / 2**20)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "m.onnx")],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    grew, weights = map(float, done.stdout.split("GREW")[1].split())
+    assert weights > 50
+    assert grew < 8 * weights
+
+
 def test_leaves_the_warning_filters_alone(build, tmp_path):
     before = list(warnings.filters)
     export_onnx(build(), tmp_path / "m.onnx")
@@ -44,7 +74,12 @@ def test_leaves_the_warning_filters_alone(build, tmp_path):
 def test_steps_that_tf2onnx_skips_are_not_shown(tmp_path, caplog):
     """Of this network it cannot move the transpositions; the model is right without."""
     model = networks.build(
-        "mobilenet_v3_small", 32, weights=None, dropout=0.0, n_outputs=2, task="gender"
+        "mobilenet_v3_small",
+        32,
+        weights=None,
+        dropout=0.0,
+        last_layer=("sigmoid", 1),
+        task="gender",
     )
     logger = logging.getLogger("tf2onnx")
     before = logger.level

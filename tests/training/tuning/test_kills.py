@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agr.errors import ParameterError
+from agr.errors import TrainingError
 from agr.training.tuning import workers
 
 SEARCHED = ("dropout", "learning_rate")
@@ -58,7 +58,7 @@ def test_killed_search_goes_on(environment, new_estimator, few, tmp_path, algori
         "make_estimator('gender', epochs=3).tune(X, labels['gender'], trials=4, "
         "parameters=('dropout', 'learning_rate'), directory=sys.argv[2], algorithm=sys.argv[3])"
     )
-    words = [sys.executable, "-c", code, Path(__file__).parents[1], tmp_path, algorithm]
+    words = [sys.executable, "-c", code, Path(__file__).parents[2], tmp_path, algorithm]
     process = subprocess.Popen(words, env=environment, stderr=subprocess.PIPE)
     try:
         wait_until(lambda: status(tmp_path, 1) == "RUNNING", process)
@@ -98,7 +98,7 @@ class Search(threading.Thread):
         options = {"trials": TRIALS, "parameters": SEARCHED, "refit": False, "workers": 2}
         try:
             self.estimator.tune(*self.few, **options, directory=self.folder, say=self.lines.append)
-        except ParameterError as error:
+        except TrainingError as error:
             self.error = str(error)
 
     def kill(self, *names):

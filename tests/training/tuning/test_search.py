@@ -4,7 +4,7 @@ import math
 import keras_tuner
 import pytest
 
-from agr.errors import LabelError, ParameterError
+from agr.errors import LabelError, ParameterError, TrainingError
 from agr.gender.estimator import GenderEstimator
 from agr.gender.space import search_space
 from agr.training import tuning
@@ -48,12 +48,20 @@ class TestReal:
         assert estimator.predict(few[0]).shape == (40,)
         json.dumps(estimator.trials_)
 
-    def test_a_wrong_parameter_fails_in_every_trial(self, new_estimator, few):
+    def test_a_wrong_parameter_is_refused_before_any_trial(self, new_estimator, few):
         estimator = new_estimator("gender", epochs=1, weights="gone.npz")
         lines = []
-        with pytest.raises(ParameterError, match="No trial finished; .*there is no 'gone.npz'"):
+        with pytest.raises(ParameterError, match="weights must be .*there is no 'gone.npz'"):
             estimator.tune(*few, trials=2, say=lines.append)
-        assert lines[1].startswith("trial 2 (2 of 2 ended) failed: ParameterError: weights must be")
+        assert lines == []
+
+    def test_what_only_a_fit_can_see_fails_in_every_trial(self, new_estimator, few, tmp_path):
+        (tmp_path / "no.npz").write_bytes(b"")
+        estimator = new_estimator("gender", epochs=1, weights=str(tmp_path / "no.npz"))
+        lines = []
+        with pytest.raises(TrainingError, match="No trial finished; .*no.npz holds no weights"):
+            estimator.tune(*few, trials=2, say=lines.append)
+        assert lines[1].startswith("trial 2 (2 of 2 ended) failed: ParameterError: ")
 
 
 @pytest.mark.parametrize("algorithm", tuning.ORACLES)
@@ -210,7 +218,7 @@ class TestSearch:
 
         monkeypatch.setattr(GenderEstimator, "fit", fail)
         with pytest.raises(
-            ParameterError, match="No trial finished; the last said: MemoryError: too wide$"
+            TrainingError, match="No trial finished; the last said: MemoryError: too wide$"
         ):
             tune(new_estimator, few, algorithm=algorithm)
 

@@ -53,7 +53,7 @@ def test_ends_of_the_ranges_can_be_fitted(task, search_space, hp):
         assert values != search_space(keras_tuner.HyperParameters())
         estimator = TASKS[task].load_estimator()(**values)
         check_parameters(estimator)
-        estimator._check_parameters()
+        estimator._check_own_parameters()
 
 
 class TestOwn:
@@ -114,4 +114,4 @@ def test_recipes_hold_parameters(task, name):
     for stage in recipe.stages:
         estimator = TASKS[task].load_estimator()(**stage)
         check_parameters(estimator)
-        estimator._check_parameters()
+        estimator._check_own_parameters()
