@@ -248,16 +248,3 @@ def test_dockerfile_has_no_lint():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_docker_image_installs_what_the_extra_names():
-    """The image leaves out tensorflow by a list of its own, which must not fall behind."""
-    from configparser import ConfigParser
-
-    config = ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    service = config["options.extras_require"]["serve"].split()
-    known = {*service, *config["options"]["install_requires"].split()}
-    lines = (ROOT / "requirements-serve.txt").read_text().splitlines()
-    listed = {line for line in lines if line and not line.startswith("#")}
-    assert set(service) <= listed <= known
