@@ -86,6 +86,7 @@ def predict(
         predictor = Predictor(
             **models.options(),
             **computing.options(),
+            faces=faces,
             detector=detector or DETECTOR if found else None,
         )
         columns = FACE_COLUMNS if found else COLUMNS
