@@ -23,8 +23,10 @@ def explore(
 ) -> None:
     """Look at labelled pictures: who is in them, what is doubled, what is broken."""
     with errors():
-        from agr.runs.explore import write_report
-        from agr.runs.selection import Selection
+        from agr.errors import require
 
+        with require("plots"):
+            from agr.runs.explore import write_report
+            from agr.runs.selection import Selection
         selection = Selection(data=data, **own_names(columns, labels))
         typer.echo(f"wrote {write_report(selection, output)}")
