@@ -21,12 +21,12 @@ if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its
     from agr.race.estimator import RaceEstimator as RaceEstimator
 
 _HOMES = {
-    "AgeEstimator": "agr.age.estimator",
+    "AgeEstimator": "agr.age",
     "Face": "agr.prediction",
-    "GenderEstimator": "agr.gender.estimator",
+    "GenderEstimator": "agr.gender",
     "Prediction": "agr.prediction",
     "Predictor": "agr.predictor",
-    "RaceEstimator": "agr.race.estimator",
+    "RaceEstimator": "agr.race",
     "show": "agr.bulk.cards",
     "to_frame": "agr.bulk.frame",
 }
@@ -43,10 +43,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # which would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -9,19 +9,28 @@ from typing import Any
 
 import typer
 
+from agr.cli.noise import quiet_tensorflow
+
 
 @contextmanager
 def errors() -> Iterator[None]:
     """Say what went wrong in a line and with exit code 2, where agr or the system knows it."""
-    from agr.errors import AgrError
+    from agr.errors import AgrError, require
 
     try:
-        yield
+        with quiet_tensorflow():
+            yield
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our pipe has gone; so there is nobody to tell
         raise typer.Exit(1) from None
     except AgrError as error:
         fail(str(error))
+    except ModuleNotFoundError as error:  # of an extra, at a place that nobody worded
+        try:
+            with require("all"):
+                raise error
+        except AgrError as worded:
+            fail(str(worded))
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
 

@@ -5,6 +5,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agr.errors import require
+
+with require("train"):
+    import pandas  # noqa: F401  # every reader's table
+
 if TYPE_CHECKING:
     from agr.datasets.faces import Faces
 

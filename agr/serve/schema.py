@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from pydantic import BaseModel, Field, create_model
 
 from agr.prediction import FIELDS, Face, Prediction
-from agr.serve.upload import FIELD
+from agr.serve.picture import FIELD
 
 
 def _json_type(hint: Any) -> Any:
@@ -57,6 +57,9 @@ class Limits(BaseModel):
     request_bytes: int = Field(description="Bytes of one request.")
     pixels: int = Field(description="Width times height of one picture.")
     pictures: int = Field(description="Pictures in one request.")
+    request_pixels: int = Field(
+        description="Pixels that the pictures of one request may make the decoder go over."
+    )
 
 
 class Health(BaseModel):
@@ -70,8 +73,13 @@ class Health(BaseModel):
     limits: Limits
 
 
-def picture_body() -> dict[str, Any]:
+def picture_body(max_pictures: int) -> dict[str, Any]:
     """Describe the body of a prediction for the OpenAPI document.
+
+    Parameters
+    ----------
+    max_pictures : int
+        In one request.
 
     Returns
     -------
@@ -81,8 +89,9 @@ def picture_body() -> dict[str, Any]:
     files = {
         "type": "array",
         "minItems": 1,
+        "maxItems": max_pictures,
         "items": {"type": "string", "format": "binary"},
-        "description": "Pictures: BMP, GIF, JPEG, PNG, TIFF or WebP.",
+        "description": "Pictures: AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP.",
     }
     schema = {
         "type": "object",
