@@ -136,6 +136,10 @@ class Predictor:
         else:
             self._detector = detector
 
+    def __repr__(self) -> str:
+        tasks = ", ".join(self.tasks)
+        return f"<Predictor: {tasks}; {self.engine} on {self._device}, {self.threads} threads>"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep what it was made with; the copy opens its models anew."""
         return partial(type(self), **self._made_with), ()
