@@ -82,10 +82,10 @@ class Predictor:
     Examples
     --------
     >>> from agr import Predictor
-    >>> result = Predictor().predict("examples/astronaut.jpg")
+    >>> result = Predictor().predict("examples/portrait.jpg")
     >>> result.gender
     'female'
-    >>> [face.gender for face in Predictor().predict_photo("examples/astronaut.jpg")]
+    >>> [face.gender for face in Predictor().predict_photo("examples/portrait.jpg")]
     ['female']
     """
 
