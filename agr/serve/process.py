@@ -156,8 +156,8 @@ class Reader:
             process.stdin.write(data)
             process.stdin.flush()
             line = process.stdout.readline(MAX_REPLY)
-        except (OSError, ValueError) as error:  # it is gone; or closed by another thread
-            raise EndedError(str(error)) from None
+        except (OSError, ValueError):  # it is gone; or closed by another thread
+            line = b""
         if not line.endswith(b"\n"):
             process.kill()
             raise EndedError(f"It ended with status {process.wait()}.")
