@@ -133,9 +133,12 @@ class Predictor:
         self._engines: dict[str, OnnxEngine] = {}
         self._answers: dict[str, Callable[..., list[dict[str, Any]]]] = {}
         for task in self.tasks:
-            folder = given[task] or Path(__file__).parent / task / "pretrained"
-            self._engines[task] = OnnxEngine(folder, task, threads=threads)
+            folder = given[task]  # an empty path is a mistake, and not the built-in model
+            if folder is None:
+                folder = Path(__file__).parent / task / "pretrained"
+            engine = self._engines[task] = OnnxEngine(folder, task, threads=threads)
             self._answers[task] = import_module(f"agr.{task}.answer").answer
+            self._answers[task](engine.trial, engine.manifest)
         self._sizes = sorted({engine.image_size for engine in self._engines.values()})
         self._threads = threads
         self._detector: Detector | None = None

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
 from agr.core.calibration import distribution_interval
+from agr.errors import ArtifactError
 
 COVERAGE = 0.9
 # A label of k whole years is a point, its bin of one year lies half a year to either side.
@@ -79,8 +80,16 @@ def answer(
     -------
     list of dict
         Fields of each result.
+
+    Raises
+    ------
+    ArtifactError
+        The model is none for age.
     """
-    meaning, margin = manifest["meaning"], manifest["calibration"]["margin"]
+    meaning = manifest["meaning"]
+    if "head" not in meaning:
+        raise ArtifactError(f"A model for age says its head and bins; got {meaning}.")
+    margin = manifest["calibration"]["margin"]
     ages = years(outputs, meaning)
     intervals = raw_intervals(outputs, meaning) + np.array([-margin, margin])
     low = np.clip(np.minimum(intervals[:, 0], ages), *AGE_RANGE)

@@ -20,7 +20,7 @@ from agr.core.calibration import fit_margin
 from agr.core.estimator import BUILT, Floats, ImageEstimator
 from agr.core.losses import LABEL_LOSSES, NUMBER_LOSSES, check_loss, make_loss
 from agr.core.metrics import regression_metrics
-from agr.errors import LabelError, ParameterError, choice
+from agr.errors import ArtifactError, LabelError, ParameterError, choice
 
 HEADS = ("bins", "regression")
 
@@ -202,6 +202,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
             ages = np.asarray(y, dtype=float)
         except (TypeError, ValueError):
             raise LabelError(f"y must hold ages in years, got {str(y[0])!r}.") from None
+        if any(isinstance(v, bool | np.bool_) for v in np.asarray(y, dtype=object).ravel()):
+            raise LabelError("y must hold ages in years, got True or False.")
         if ages.ndim != 1:
             raise LabelError(f"y must have shape (n,), got {ages.shape}.")
         bad = ~((ages >= AGE_RANGE[0]) & (ages <= AGE_RANGE[1]))
@@ -283,7 +285,11 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         }
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:
-        if meaning["head"] == "bins":
+        if meaning.get("head") != self.head:
+            raise ArtifactError(
+                f"A model for age with head={self.head!r} must say so; got {meaning!r:.100}."
+            )
+        if self.head == "bins":
             edges = np.asarray(meaning["edges"], dtype=float)
             self.age_bins_ = np.stack([edges[:-1], edges[1:]], axis=1)
             self._centers = np.asarray(meaning["centers"], dtype=float)

@@ -1,9 +1,8 @@
-"""What the commands share while they run: errors, progress, files that appear whole."""
+"""What the commands share while they run: errors, progress, reports."""
 
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -39,18 +38,6 @@ def progress(items: Iterable[Any], total: int | None) -> Iterable[Any]:
     from rich.progress import track
 
     return track(items, "reading", total, console=Console(stderr=True), transient=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Any]:
-    """Write beside the file and rename at the end, so that a stop leaves no half file."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def report_text(report: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from agr.cli.console import errors, fail, progress, replacing
+from agr.cli.console import errors, fail, progress
 from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
 
 Format = Literal["table", "json", "jsonl", "csv", "parquet"]
@@ -43,6 +43,7 @@ def predict(
     and 2 when nothing could be done.
     """
     with errors():
+        from agr.core.files import replacing
         from agr.core.images import find_images
         from agr.output import COLUMNS, FACE_COLUMNS, NO_FACE, rows_of, write_rows
         from agr.predictor import Face, Predictor
@@ -101,6 +102,7 @@ def annotate(
         from PIL import Image
 
         from agr.annotate import annotate as draw
+        from agr.core.files import replacing
         from agr.predictor import Predictor
 
         kind = Image.registered_extensions().get(output.suffix.lower())

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agr.cli.console import errors, fail, progress, replacing
+from agr.cli.console import errors, fail, progress
 from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
 
 
@@ -52,6 +52,7 @@ def video(
     with errors():
         from contextlib import ExitStack
 
+        from agr.core.files import replacing
         from agr.predictor import Predictor
         from agr.video.people import People
         from agr.video.reading import Video

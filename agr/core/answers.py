@@ -1,13 +1,19 @@
 """From a classifier's output to a result's fields; numpy only."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agr.errors import ArtifactError
+
 
 def classification_answer(
-    task: str, outputs: npt.NDArray[np.floating[Any]], labels: list[str]
+    task: str,
+    outputs: npt.NDArray[np.floating[Any]],
+    manifest: dict[str, Any],
+    known: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Turn probabilities into results' fields.
 
@@ -17,14 +23,24 @@ def classification_answer(
         Name of the field.
     outputs : array of shape (n, k)
         Probabilities.
-    labels : list of str
-        Their order.
+    manifest : dict
+        The saved model's ``agr.json``; says the order of its labels.
+    known : sequence of str
+        What the task's labels are.
 
     Returns
     -------
     list of dict
         ``TASK`` and ``TASK_probabilities`` of each picture.
+
+    Raises
+    ------
+    ArtifactError
+        The model has other labels.
     """
+    labels = manifest["meaning"].get("labels", [])
+    if sorted(labels) != sorted(known):
+        raise ArtifactError(f"A model for {task} has the labels {', '.join(known)}; got {labels}.")
     return [
         {
             task: labels[int(row.argmax())],

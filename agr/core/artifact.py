@@ -1,25 +1,89 @@
 """A saved model: a folder with ``model.keras``, ``model.onnx``, ``agr.json`` and ``README.md``.
 
 ``agr.json`` names the task, the labels, the parameters and the SHA-256 of every file, itself
-included; nothing in the folder is executed.
+included; nothing in the folder is executed. Whoever makes a model can compute the digests too, so
+what ``agr.json`` says is checked as any stranger's word.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from agr.core.files import sync
 from agr.errors import ArtifactError
 
 FORMAT = 1
+SIZES = (16, 1024)  # pixels; least and greatest side of the pictures that a network takes
+MAX_MANIFEST = 2**24  # bytes
 MANIFEST, KERAS, ONNX, CARD = "agr.json", "model.keras", "model.onnx", "README.md"
 
 Manifest = dict[str, Any]
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= 1e9  # which NaN and infinity are not
+
+
+def _are_numbers(values: Any) -> TypeGuard[list[float]]:
+    return isinstance(values, list) and all(map(_is_number, values))
+
+
+def _are_files(files: Any) -> bool:
+    return isinstance(files, dict) and all(
+        re.fullmatch(r"[^/\\\0]+", name) and re.fullmatch("[0-9a-f]{64}", str(digest))
+        for name, digest in files.items()
+    )
+
+
+def _is_meaning(meaning: Any) -> bool:
+    if not isinstance(meaning, dict):
+        return False
+    if "labels" in meaning:
+        labels = meaning["labels"]
+        words = isinstance(labels, list) and all(isinstance(one, str) and one for one in labels)
+        return words and len(labels) >= 2 and labels == sorted(set(labels))
+    edges, centers = meaning.get("edges"), meaning.get("centers")
+    if meaning.get("head") != "bins" or not (_are_numbers(edges) and _are_numbers(centers)):
+        return meaning == {"head": "regression"}
+    rising = all(low < high for low, high in zip(edges, edges[1:], strict=False))
+    return rising and len(edges) == len(centers) + 1 > 1 and max(map(abs, centers)) <= max(edges)
+
+
+def _is_calibration(values: Any) -> bool:
+    return isinstance(values, dict) and all(map(_is_number, values.values()))
+
+
+# Of each part of ``agr.json``: what it must be, and how to say so.
+RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("files", _are_files, "the SHA-256 of each file, by its name"),
+    (
+        "image_size",
+        lambda v: type(v) is int and SIZES[0] <= v <= SIZES[1],
+        f"a whole number from {SIZES[0]} to {SIZES[1]}",
+    ),
+    (
+        "meaning",
+        _is_meaning,
+        "different labels in alphabetical order, or the head 'regression', or the head 'bins' with "
+        "rising edges and a center for each bin",
+    ),
+    ("calibration", _is_calibration, "finite numbers, by name"),
+    ("parameters", lambda v: isinstance(v, dict), "the estimator's parameters, by name"),
+    (
+        "history",
+        lambda v: isinstance(v, list) and all(isinstance(epoch, dict) for epoch in v),
+        "the numbers of each epoch",
+    ),
+    ("notes", lambda v: isinstance(v, dict), "notes, by name"),
+    ("report", lambda v: v is None or isinstance(v, dict), "scores, or null"),
+)
 
 
 def check_output(folder: str | os.PathLike[str]) -> None:
@@ -74,6 +138,8 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o755)
+        for path in part.iterdir():
+            sync(path)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
             os.replace(target, old / "model")
@@ -103,7 +169,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     files = {p.name: _digest(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
     manifest = {**manifest, "format": FORMAT, "files": files}
     manifest.pop("sha256", None)
-    manifest["sha256"] = _manifest_digest(manifest)
+    manifest["sha256"] = _seal(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
@@ -125,25 +191,53 @@ def read_manifest(folder: str | os.PathLike[str], task: str) -> Manifest:
     Raises
     ------
     ArtifactError
-        There is none, it was changed, its format is newer, or it is for another task.
+        There is none, it was changed, its format is not known, it is for another task, it says
+        what cannot be, or the folder holds files that it does not list.
     """
     path = Path(folder) / MANIFEST
+    if not os.path.isfile(path):
+        raise ArtifactError(
+            f"{os.fspath(folder) or '(nothing)'} is no saved model: it has no {MANIFEST}."
+        )
     try:
-        manifest = json.loads(path.read_text())
-        stated, version = manifest["sha256"], manifest["format"]
-    except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(f"{folder} is no saved model: it has no {MANIFEST}.") from None
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            manifest = json.loads(file.read(MAX_MANIFEST))
+        stated, version, sealed = manifest["sha256"], manifest["format"], _seal(manifest)
+    # TypeError: it holds a list, say. RecursionError: lists in lists in lists.
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(f"{path} is damaged ({error!r}); save the model again.") from None
-    if not isinstance(version, int) or version > FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:
         raise ArtifactError(
             f"{folder} has format {version}, this agr reads up to {FORMAT}: pip install -U agr."
         )
-    if stated != _manifest_digest(manifest):
+    if stated != sealed:
         raise ArtifactError(f"{path} was changed after it was saved; save the model again.")
-    if manifest["task"] != task:
-        raise ArtifactError(f"{folder} is a model for {manifest['task']}, expected one for {task}.")
+    if manifest.get("task") != task:
+        raise ArtifactError(
+            f"{folder} is a model for {manifest.get('task')}, expected one for {task}."
+        )
+    for name, is_good, expected in RULES:
+        if not is_good(manifest.get(name)):
+            raise ArtifactError(
+                f"{path}: {name} must be {expected}, got {manifest.get(name)!r:.100}."
+            )
+    if manifest["meaning"].get("head") and "margin" not in manifest["calibration"]:
+        raise ArtifactError(f"{path}: calibration lacks the margin of the intervals.")
+    known = {MANIFEST, *manifest["files"]}
+    strange = sorted(
+        p.name for p in Path(folder).iterdir() if p.name[0] != "." and p.name not in known
+    )
+    if strange:
+        raise ArtifactError(
+            f"{folder} holds {strange[0]}, which {MANIFEST} does not list; take it away."
+        )
     return dict(manifest)
+
+
+def n_outputs(manifest: Manifest) -> int:
+    """Count the numbers that the network gives for a picture."""
+    meaning = manifest["meaning"]
+    return len(meaning.get("labels") or meaning.get("centers") or "1")
 
 
 def checked_file(folder: str | os.PathLike[str], manifest: Manifest, name: str) -> Path:
@@ -176,6 +270,17 @@ def checked_file(folder: str | os.PathLike[str], manifest: Manifest, name: str) 
     return path
 
 
+def checked_bytes(folder: str | os.PathLike[str], manifest: Manifest, name: str) -> bytes:
+    """Read one of the model's files; what was compared is what is given, as `checked_file`."""
+    path = Path(folder) / name
+    if not path.is_file():
+        raise ArtifactError(f"{folder} is incomplete: {name} is missing.")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != manifest["files"].get(name):
+        raise ArtifactError(f"{path} was changed after it was saved; copy or save the model again.")
+    return content
+
+
 def rewrite(
     folder: Path, output: Path, change: Callable[[Path, Manifest], None], task: str
 ) -> None:
@@ -193,6 +298,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _manifest_digest(manifest: Manifest) -> str:
+def _seal(manifest: Manifest) -> str:
     rest = {k: v for k, v in manifest.items() if k != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

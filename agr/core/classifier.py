@@ -14,7 +14,7 @@ from agr.core.calibration import fit_temperature
 from agr.core.estimator import Floats, ImageEstimator
 from agr.core.losses import LABEL_LOSSES, check_loss, make_loss
 from agr.core.metrics import classification_metrics
-from agr.errors import LabelError, ParameterError, choice
+from agr.errors import ArtifactError, LabelError, ParameterError, choice
 
 
 class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
@@ -160,4 +160,8 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return {"labels": list(self.labels)}
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:
-        self.classes_ = np.asarray(meaning["labels"])
+        if meaning.get("labels") != list(self.labels):
+            raise ArtifactError(
+                f"A model for {self.task} has the labels {', '.join(self.labels)}; got {meaning}."
+            )
+        self.classes_ = np.asarray(self.labels)

@@ -19,7 +19,7 @@ from agr.core.checks import check_parameters, make_seed, plain
 from agr.core.groups import Report, make_report
 from agr.core.images import Pixels, read_image, resize
 from agr.core.tunable import Tunable
-from agr.errors import ArtifactError, LabelError, ParameterError
+from agr.errors import LabelError, ParameterError
 
 Floats = npt.NDArray[np.float32]
 LEAST_TO_CALIBRATE = 100  # pictures; from fewer, what an earlier fit found is known better
@@ -356,17 +356,13 @@ class ImageEstimator(Tunable):
         ArtifactError
             It is damaged, too new, or for another task.
         """
-        import keras
+        from agr.core.starts import open_saved
 
         manifest = artifact.read_manifest(folder, cls.task)
         path = artifact.checked_file(folder, manifest, artifact.KERAS)
         known = inspect.signature(cls.__init__).parameters
         estimator = cls(**{k: v for k, v in manifest["parameters"].items() if k in known})
-        try:
-            model = keras.models.load_model(path, safe_mode=True, compile=False)
-        except (ValueError, TypeError, OSError, KeyError) as error:
-            raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
-        estimator.model_ = model
+        estimator.model_ = open_saved(path, manifest)
         estimator._built = estimator._to_build()
         estimator.image_size_ = manifest["image_size"]
         estimator.calibration_ = manifest["calibration"]

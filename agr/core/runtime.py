@@ -15,13 +15,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime  # noqa: E402
 
 
-def open_session(path: Path, threads: int | None = None) -> Any:
+def open_session(network: Path | bytes, threads: int | None = None) -> Any:
     """Open a network.
 
     Parameters
     ----------
-    path : path
-        An ONNX file.
+    network : path or bytes
+        An ONNX file, or what one holds.
     threads : int, optional
         Threads per batch; default: ONNX Runtime's choice, one per core.
 
@@ -34,4 +34,4 @@ def open_session(path: Path, threads: int | None = None) -> Any:
     options.log_severity_level = 3
     if threads is not None:
         options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])

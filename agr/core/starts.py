@@ -10,8 +10,9 @@ import numpy as np
 
 from agr.core import artifact
 from agr.core.backbones import BACKBONES
-from agr.errors import ParameterError
+from agr.errors import ArtifactError, ParameterError
 
+MOST_PACKED = 20  # times; weights are noise, which hardly gets smaller
 PACKAGED = Path(__file__).parent / "backbones"
 
 
@@ -48,6 +49,47 @@ def load_start(model: keras.Model, network: str, weights: str | None, task: str)
         _load_trunk(model, Path(weights))
     else:
         _load_arrays(model, Path(weights))
+
+
+def open_saved(path: Path, manifest: artifact.Manifest) -> keras.Model:
+    """Open a saved model's ``model.keras``; runs no code from it.
+
+    Parameters
+    ----------
+    path : Path
+        The file, with the right SHA-256.
+    manifest : dict
+        The model's ``agr.json``.
+
+    Returns
+    -------
+    keras.Model
+        Takes and gives what the manifest says.
+
+    Raises
+    ------
+    ArtifactError
+        Keras cannot load it, it holds far more than its size lets expect, or it does not fit the
+        manifest.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > MOST_PACKED * path.stat().st_size:
+            raise ArtifactError(f"{path} would unpack to {unpacked:,} bytes, which no weights do.")
+        model = keras.models.load_model(path, safe_mode=True, compile=False)
+        shapes = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
+    except ArtifactError:
+        raise
+    except Exception as error:  # of any kind: a hostile file reaches all of Keras
+        raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
+    size = manifest["image_size"]
+    if shapes != ((size, size, 3), (artifact.n_outputs(manifest),)):
+        raise ArtifactError(
+            f"{path} takes and gives shapes {shapes}, but its {artifact.MANIFEST} says "
+            f"{size} x {size} pixels and {artifact.n_outputs(manifest)} outputs."
+        )
+    return model
 
 
 def find_trunk(model: keras.Model) -> keras.Model | None:
@@ -93,8 +135,11 @@ def _load_trunk(model: keras.Model, path: Path) -> None:
 def _load_arrays(model: keras.Model, path: Path) -> None:
     stored: dict[str, Any] = {}
     if zipfile.is_zipfile(path):
-        with np.load(path, allow_pickle=False) as file:
-            stored = dict(file)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                stored = dict(file)
+        except Exception as error:  # pickles, and damage of any kind
+            raise ParameterError(f"{path} cannot be read as weights: {error}") from error
     missing = []
     for layer in model.layers:
         found: list[Any] = [
@@ -115,8 +160,7 @@ def _load_arrays(model: keras.Model, path: Path) -> None:
 
 def _continue_from(model: keras.Model, folder: str, task: str) -> None:
     manifest = artifact.read_manifest(folder, task)
-    path = artifact.checked_file(folder, manifest, artifact.KERAS)
-    saved = keras.models.load_model(path, safe_mode=True, compile=False)
+    saved = open_saved(artifact.checked_file(folder, manifest, artifact.KERAS), manifest)
     try:
         model.set_weights(saved.get_weights())
     except ValueError as error:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.core.answers import classification_answer
+from agr.race.labels import LABELS
 
 
 def answer(
@@ -25,4 +26,4 @@ def answer(
     list of dict
         Fields of each result.
     """
-    return classification_answer("race", outputs, manifest["meaning"]["labels"])
+    return classification_answer("race", outputs, manifest, LABELS)
