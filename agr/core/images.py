@@ -329,7 +329,17 @@ def _decode(
         if file is not None and small is not picture:
             picture.close()  # before the result is copied
         small = small if turn is None else small.transpose(turn)
-        return np.asarray(small.convert("RGB")), max(width, height) / max(small.size)
+        pixels = np.empty((small.height, small.width, 3), np.uint8)
+        for left, top, right, bottom in _strips(small):
+            strip = small.crop((left, top, right, bottom))
+            pixels[top:bottom] = np.asarray(strip.convert("RGB"))
+        return pixels, max(width, height) / max(small.size)
+
+
+def _strips(image: Image.Image) -> list[tuple[int, int, int, int]]:
+    """Cut a picture into boxes; at a time, some conversions take several copies of it."""
+    width, rows = image.width, max(1, _STRIP // image.width)
+    return [(0, y, width, min(y + rows, image.height)) for y in range(0, image.height, rows)]
 
 
 def _fit(size: tuple[int, int], max_side: int) -> tuple[int, int]:
@@ -381,11 +391,8 @@ def _flatten(image: Image.Image, size: tuple[int, int]) -> Image.Image:
         if size == image.size:
             return image
         return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
-    # In strips: to convert it whole, some kinds take several copies of four or eight bytes a pixel.
-    # Narrowed first, as resizing does it too, so that no neighbour of a row is missed.
-    width, rows = image.width, max(1, _STRIP // image.width)
-    boxes = [(0, y, width, min(y + rows, image.height)) for y in range(0, image.height, rows)]
-    top = 255
+    # Strips are only narrowed; so no neighbour of a row is missed when the rows are resized.
+    boxes, top = _strips(image), 255
     if image.mode.startswith(_DEEP) and max(_numbers(image, box).max() for box in boxes) > 255:
         top = 65535
     narrow = Image.new("L" if _is_grey(image) else "RGB", (size[0], image.height))

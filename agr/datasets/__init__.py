@@ -32,10 +32,12 @@ def read_any(data: str | os.PathLike[str]) -> "Faces":
 
     path = Path(data)
     readers = {".mat": "imdb_wiki", ".csv": "table", ".parquet": "table"}
-    name = "utkface" if path.is_dir() else readers.get(path.suffix.lower())
-    if name is None or not path.exists():
+    # Not by Path's own methods, which raise for paths that are too long.
+    there = os.path.exists(path)
+    name = "utkface" if os.path.isdir(path) else readers.get(path.suffix.lower())
+    if name is None or not there:
         raise DatasetError(
-            f"{path} is {'no folder and no table' if path.exists() else 'not there'}; expected a "
+            f"{path} is {'no folder and no table' if there else 'not there'}; expected a "
             "folder of UTKFace pictures, a .csv or .parquet table, or a .mat file."
         )
     faces: Faces = import_module(f"agr.datasets.{name}").read(path)

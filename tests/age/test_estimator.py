@@ -96,3 +96,12 @@ def test_few_validation_pictures_give_the_whole_range(new_estimator, faces):
     estimator = new_estimator("age", epochs=1).fit(X, y, validation_data=(X[:5], y[:5]))
     assert estimator.calibration_["margin"] == 120
     assert estimator.evaluate(X, y).overall["coverage"] == 1
+
+
+@pytest.mark.parametrize(
+    "y", [[True] * 4, np.ones(4, dtype=bool), [30, 40, True, 50], [np.bool_(True), 3, 4, 5]],
+    ids=["list", "array", "one-of-many", "numpy"],
+)  # fmt: skip
+def test_boolean_ages_are_refused(y):
+    with pytest.raises(LabelError, match="got True or False"):
+        AgeEstimator(network="tiny", image_size=16).fit(np.zeros((4, 16, 16, 3), np.uint8), y)
