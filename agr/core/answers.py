@@ -15,28 +15,12 @@ def classification_answer(
     manifest: dict[str, Any],
     known: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Turn probabilities into results' fields.
-
-    Parameters
-    ----------
-    task : str
-        Name of the field.
-    outputs : array of shape (n, k)
-        Probabilities.
-    manifest : dict
-        The saved model's ``agr.json``; says the order of its labels.
-    known : sequence of str
-        What the task's labels are.
-
-    Returns
-    -------
-    list of dict
-        ``TASK`` and ``TASK_probabilities`` of each picture.
+    """Turn probabilities of shape (n, k) into ``TASK`` and ``TASK_probabilities`` of each picture.
 
     Raises
     ------
     ArtifactError
-        The model has other labels.
+        The labels of the saved model with this ``manifest`` are not those that are ``known``.
     """
     labels = manifest["meaning"].get("labels", [])
     if sorted(labels) != sorted(known):

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from agr.core.files import sync
+from agr.core.files import Place, sync
 from agr.errors import ArtifactError
 
 FORMAT = 1
@@ -86,19 +86,8 @@ RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
 )
 
 
-def check_output(folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder that no model can be saved in, best before the long work.
-
-    Parameters
-    ----------
-    folder : path
-        Where the model will lie: new, empty, or a saved model to be replaced.
-
-    Raises
-    ------
-    ArtifactError
-        It holds something else, or cannot be written.
-    """
+def check_output(folder: Place) -> None:
+    """Raise an `ArtifactError` where no model can be saved, best before the long work."""
     target = Path(folder)
     above = next(path for path in target.absolute().parents if os.path.exists(path))
     try:
@@ -118,18 +107,10 @@ def check_output(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
+def writing(folder: Place) -> Iterator[Path]:
     """Offer an empty folder to fill, and rename it into place when all went well.
 
-    Parameters
-    ----------
-    folder : path
-        Where the model will lie; replaced only if it is an empty folder or holds a saved model.
-
-    Yields
-    ------
-    Path
-        Folder to write the files to.
+    An empty folder or a saved model may lie there; it is replaced.
     """
     check_output(folder)
     target = Path(folder)
@@ -157,15 +138,7 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``agr.json`` with the digests of the files beside it.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the other files already.
-    manifest : dict
-        JSON types; ``task`` is required.
-    """
+    """Write ``agr.json`` with the digests of the files that lie in the folder already."""
     files = {p.name: _digest(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
     manifest = {**manifest, "format": FORMAT, "files": files}
     manifest.pop("sha256", None)
@@ -173,20 +146,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def read_manifest(folder: str | os.PathLike[str], task: str) -> Manifest:
-    """Read and check ``agr.json``.
-
-    Parameters
-    ----------
-    folder : path
-        A saved model.
-    task : str
-        What the model must be for.
-
-    Returns
-    -------
-    dict
-        The manifest.
+def read_manifest(folder: Place, task: str) -> Manifest:
+    """Read ``agr.json``, and check all that it says.
 
     Raises
     ------
@@ -240,45 +201,29 @@ def n_outputs(manifest: Manifest) -> int:
     return len(meaning.get("labels") or meaning.get("centers") or "1")
 
 
-def checked_file(folder: str | os.PathLike[str], manifest: Manifest, name: str) -> Path:
-    """Give the path of one of the model's files, after comparing its SHA-256.
-
-    Parameters
-    ----------
-    folder : path
-        A saved model.
-    manifest : dict
-        What `read_manifest` gave.
-    name : str
-        File name.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ArtifactError
-        The file is missing or was changed.
-    """
+def checked_file(folder: Place, manifest: Manifest, name: str) -> Path:
+    """Give the path of one of the model's files, after comparing its SHA-256."""
     path = Path(folder) / name
     if not path.is_file():
         raise ArtifactError(f"{folder} is incomplete: {name} is missing.")
-    if _digest(path) != manifest["files"].get(name):
-        raise ArtifactError(f"{path} was changed after it was saved; copy or save the model again.")
+    with path.open("rb") as file:
+        _compare(hashlib.file_digest(file, "sha256"), path, manifest)
     return path
 
 
-def checked_bytes(folder: str | os.PathLike[str], manifest: Manifest, name: str) -> bytes:
-    """Read one of the model's files; what was compared is what is given, as `checked_file`."""
+def checked_bytes(folder: Place, manifest: Manifest, name: str) -> bytes:
+    """Read one of the model's files, so that what was compared is what is used."""
     path = Path(folder) / name
     if not path.is_file():
         raise ArtifactError(f"{folder} is incomplete: {name} is missing.")
     content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != manifest["files"].get(name):
-        raise ArtifactError(f"{path} was changed after it was saved; copy or save the model again.")
+    _compare(hashlib.sha256(content), path, manifest)
     return content
+
+
+def _compare(digest: Any, path: Path, manifest: Manifest) -> None:
+    if digest.hexdigest() != manifest["files"].get(path.name):
+        raise ArtifactError(f"{path} was changed after it was saved; copy or save the model again.")
 
 
 def rewrite(

@@ -67,18 +67,7 @@ class OnnxEngine:
         self.trial = self(np.zeros((1, self.image_size, self.image_size, 3), np.uint8))
 
     def __call__(self, images: Pixels) -> npt.NDArray[np.float32]:
-        """Answer a batch.
-
-        Parameters
-        ----------
-        images : array of shape (n, image_size, image_size, 3)
-            uint8, RGB.
-
-        Returns
-        -------
-        array of shape (n, k)
-            What the network puts out.
-        """
+        """Answer uint8 RGB pictures, (n, image_size, image_size, 3), with an array (n, k)."""
         n, k = len(images), artifact.n_outputs(self.manifest)
         try:
             (found,) = self._session.run(None, {self._input: images})

@@ -17,21 +17,8 @@ Place = str | os.PathLike[str]
 def replacing(path: Place) -> Iterator[IO[bytes]]:
     """Write beside a file and rename at the end, so that a stop leaves no half file.
 
-    Parameters
-    ----------
-    path : path
-        File to write. Of one that exists the rights stay; where it is a link, so does the link. A
-        device or pipe is written to as it is.
-
-    Yields
-    ------
-    binary file
-        Takes the content.
-
-    Raises
-    ------
-    OSError
-        It cannot be written; what was there before is unchanged.
+    Of a file that exists the rights stay; where it is a link, so does the link. A device or pipe
+    is written to as it is. After an error, what was there before is unchanged.
     """
     if _is_special(path):
         with open(path, "wb") as stream:
@@ -47,15 +34,7 @@ def replacing(path: Place) -> Iterator[IO[bytes]]:
 
 
 def put(part: Place, path: Place) -> None:
-    """Give a finished file its name, as `replacing` does at the end.
-
-    Parameters
-    ----------
-    part : path
-        The file, in the same folder; it is gone afterwards.
-    path : path
-        Its name.
-    """
+    """Give a finished file in the same folder its name, as `replacing` does at the end."""
     if _is_special(path):
         with open(part, "rb") as content, open(path, "wb") as stream:
             shutil.copyfileobj(content, stream)

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,7 +40,6 @@ MAX_READS = 200_000  # from one file; a flood of tiny blocks would keep Python b
 _STRIP = 2**20  # pixels that are converted at a time
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
-ImageLike = str | os.PathLike[str] | bytes | IO[bytes] | Image.Image | npt.NDArray[np.uint8]
 Pixels = npt.NDArray[np.uint8]
 
 _DEEP = ("I", "F")  # modes of 16-bit and float scans, which Pillow would clip and not scale
@@ -214,13 +213,7 @@ def _open_heif(file: Any, name: str) -> Any:
 
 
 class Budget:
-    """Bytes that all threads may hold together.
-
-    Parameters
-    ----------
-    total : int
-        Bytes.
-    """
+    """Bytes that all threads may hold together."""
 
     def __init__(self, total: int) -> None:
         self.total, self._held = total, 0
@@ -244,38 +237,14 @@ _DECODING = Budget(MAX_BYTES)
 
 
 def resize(image: Pixels, size: int) -> Pixels:
-    """Scale a picture to ``size`` x ``size`` pixels, antialiased.
-
-    Parameters
-    ----------
-    image : array of shape (h, w, 3)
-        uint8, RGB.
-    size : int
-        Side in pixels.
-
-    Returns
-    -------
-    array of shape (size, size, 3)
-        uint8, RGB; the same array when it has that size already.
-    """
+    """Scale a picture to ``size`` x ``size`` pixels, antialiased; it may be the same array."""
     if image.shape[:2] == (size, size):
         return image
     return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
 
 
 def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
-    """List the pictures that files and folders hold.
-
-    Parameters
-    ----------
-    paths : iterable of paths
-        A file is kept as it is, whatever its name; a folder is searched with all its subfolders.
-
-    Returns
-    -------
-    list of Path
-        Folders' pictures by name, in the order of ``paths``.
-    """
+    """List files as they are given, and the pictures in folders and their subfolders by name."""
     found: list[Path] = []
     for path in map(Path, paths):
         if os.path.isdir(path):  # Path.is_dir raises for paths that are too long

@@ -16,20 +16,7 @@ import onnxruntime  # noqa: E402
 
 
 def open_session(network: Path | bytes, threads: int | None = None) -> Any:
-    """Open a network.
-
-    Parameters
-    ----------
-    network : path or bytes
-        An ONNX file, or what one holds.
-    threads : int, optional
-        Threads per batch; default: ONNX Runtime's choice, one per core.
-
-    Returns
-    -------
-    onnxruntime.InferenceSession
-        On the CPU.
-    """
+    """Open an ONNX file, or what one holds, on the CPU; by default with a thread for each core."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     if threads is not None:

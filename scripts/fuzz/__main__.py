@@ -31,7 +31,7 @@ MOST_SECONDS = 2.0  # of the processor, for a case
 MOST_MEMORY = 700  # MB, of a process; targets that load TensorFlow or the service start with more
 HANGS = 60  # seconds after which a case is ended
 OWN = ("keras",)  # targets in whose processes TensorFlow takes the memory
-COLUMNS = ("target", "seed", "cases", "seconds", "worst_seconds", "peak_mb", "findings")
+COLUMNS = ("target", "seed", "cases", "refused", "seconds", "worst_seconds", "peak_mb", "findings")
 
 
 def work(target: str, seed: int, first: int, n: int) -> None:
@@ -51,15 +51,14 @@ def work(target: str, seed: int, first: int, n: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # ends the process, native code or not
     with tempfile.TemporaryDirectory() as scratch:
         attempt = TARGETS[target][0](Path(scratch))
-        worst, started = 0.0, time.perf_counter()
         for k in range(first, first + n):
             say(case=k)
-            before = time.process_time()
+            before, started = time.process_time(), time.perf_counter()
             signal.alarm(HANGS)
             try:
                 attempt(random.Random(f"{seed}/{target}/{k}"))
             except AgrError:
-                pass
+                say(refused=True, case=k)
             except BaseException as error:
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 what = f"{type(error).__name__} in {Path(where.filename).name}: {error!s:.200}"
@@ -68,19 +67,19 @@ def work(target: str, seed: int, first: int, n: int) -> None:
                     raise
             signal.alarm(0)
             took = time.process_time() - before
-            worst = max(worst, took)
+            say(case=k, took=took, wall=time.perf_counter() - started)
             if took > MOST_SECONDS:
                 say(finding=f"{took:.1f} s of the processor", case=k)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         if peak > MOST_MEMORY and target not in OWN:
             say(finding=f"{peak} MB", case=first)
-        say(worst=worst, peak=peak, seconds=time.perf_counter() - started)
+        say(peak=peak)
 
 
 def attack(target: str, seed: int, first: int, n: int) -> dict[str, Any]:
     """Attack in processes, anew after each crash; gives the target's row and its findings."""
-    row = {"target": target, "seed": seed, "cases": n, "seconds": 0.0, "worst_seconds": 0.0,
-           "peak_mb": 0, "findings": []}  # fmt: skip
+    row = {"target": target, "seed": seed, "cases": n, "refused": 0, "seconds": 0.0,
+           "worst_seconds": 0.0, "peak_mb": 0, "findings": []}  # fmt: skip
     end = first + n
     while first < end:
         command = [sys.executable, __file__, "--work", target, "--seed", str(seed)]
@@ -99,10 +98,10 @@ def attack(target: str, seed: int, first: int, n: int) -> dict[str, Any]:
             case = said.get("case", case)
             if "finding" in said:
                 row["findings"].append((case, said["finding"]))
-            if "worst" in said:
-                row["worst_seconds"] = max(row["worst_seconds"], said["worst"])
-                row["peak_mb"] = max(row["peak_mb"], said["peak"])
-                row["seconds"] += said["seconds"]
+            row["worst_seconds"] = max(row["worst_seconds"], said.get("took", 0.0))
+            row["refused"] += "refused" in said
+            row["peak_mb"] = max(row["peak_mb"], said.get("peak", 0))
+            row["seconds"] += said.get("wall", 0.0)
         reader.join()
         if process.wait():
             last = (errors[0].strip().splitlines() or [""])[-1][:200]

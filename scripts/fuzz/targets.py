@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import shutil
 import time
 import zipfile
 from collections.abc import Callable
@@ -35,11 +36,9 @@ def make_pictures(scratch: Path) -> Attempt:
         if rng.random() < 0.3:
             source = scratch / f"face{rng.choice(('.jpg', '.png', '.tif', ''))}"
             source.write_bytes(data)
-        first = _raised(lambda: read_image(source))
-        second = _raised(lambda: read_photo(source, rng.choice((16, 640))))
-        for error in (first, second):
-            if error is not None:
-                raise error
+        errors = [_raised(read_image, source), _raised(read_photo, source, rng.choice((16, 640)))]
+        for error in sorted(filter(None, errors), key=lambda error: isinstance(error, AgrError)):
+            raise error  # a foreign one, if there is any
 
     return attempt
 
@@ -100,11 +99,11 @@ def make_csv(scratch: Path) -> Attempt:
     from agr.datasets import fairface, table
 
     heads = ("path,age,gender,race", "file,age,gender,race,service_test")
-    line = "a.jpg,26,female,white,True"
+    lines = dict(zip(heads, ("a.jpg,26,female,white", "a.jpg,20-29,Male,Indian,True"), strict=True))
 
     def attempt(rng: random.Random) -> None:
         head = rng.choice(heads)
-        rows = [line.split(",")[: head.count(",") + 1] for _ in range(4)]
+        rows = [lines[head].split(",") for _ in range(4)]
         for _ in range(rng.choice((1, 3))):
             row = rng.choice(rows)
             row[rng.randrange(len(row))] = rng.choice(mutations.WORDS)
@@ -253,7 +252,7 @@ def make_arguments(scratch: Path) -> Attempt:
         if error is not None and not isinstance(error, SystemExit):
             raise error
         for path in scratch.glob("out.*"):
-            path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     return attempt
 
@@ -329,12 +328,10 @@ TARGETS: dict[str, tuple[Callable[[Path], Attempt], int]] = {
 }
 
 
-def _raised(call: Callable[[], Any]) -> Exception | None:
-    """Give the error of a call that is none of agr's."""
+def _raised(call: Callable[..., Any], *arguments: Any) -> Exception | None:
+    """Give the error of a call."""
     try:
-        call()
-    except AgrError:
-        return None
+        call(*arguments)
     except Exception as error:
         return error
     return None
