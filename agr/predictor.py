@@ -213,8 +213,8 @@ class Predictor:
         Parameters
         ----------
         photo : path, bytes, binary file object, PIL image or uint8 RGB array
-            Up to 178 million pixels; what is larger than 4096 pixels in width or height is shrunk
-            while it is decoded.
+            Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20 million of other
+            kinds; what is larger than 4096 pixels in width or height is shrunk while it is decoded.
 
         Returns
         -------

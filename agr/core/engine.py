@@ -18,25 +18,10 @@ _ELSEWHERE = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location"
 
 
 class OnnxEngine:
-    """A saved model, ready to answer.
+    """A saved model for a task, ready to answer; by default with one thread a core for each batch.
 
-    Parameters
-    ----------
-    folder : path
-        A saved model.
-    task : str
-        What it must be for.
-    threads : int, optional
-        Threads per batch; default: ONNX Runtime's choice, one per core.
-
-    Attributes
-    ----------
-    manifest : dict
-        The model's ``agr.json``.
-    image_size : int
-        Side in pixels of the pictures it takes.
-    trial : array of shape (1, k)
-        What it says of a black picture.
+    ``manifest`` is its ``agr.json``, ``image_size`` the side in pixels of the pictures it takes, and
+    ``trial`` what it says of a black one.
 
     Raises
     ------

@@ -1,9 +1,11 @@
 """Pictures of any kind in, RGB uint8 arrays out; damaged and oversized ones end in `ImageError`."""
 
+import ctypes
 import io
 import os
 import stat
 import struct
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -34,10 +36,10 @@ MAX_PIXELS = 89_000_000  # Pillow itself starts to warn a little above
 MAX_PHOTO_PIXELS = 178_000_000  # of a photo that is shrunk on reading; Pillow stops a little above
 MAX_EDGE = 65_535  # pixels; a resampling filter for longer ones takes more memory than they do
 CROP_SIDE = 2048  # pixels of a face's picture; networks see a few hundred
-MAX_BYTES = 440_000_000  # that all pictures being decoded may take together
+MAX_BYTES = 400_000_000  # that all pictures being decoded may take together
 MAX_SCANNED = 1_000_000_000  # pixels, times the passes that a progressive JPEG makes over them
 MAX_READS = 200_000  # from one file; a flood of tiny blocks would keep Python busy for minutes
-_STRIP = 2**20  # pixels that are converted at a time
+_STRIP = 2**18  # pixels that are converted at a time
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 Pixels = npt.NDArray[np.uint8]
@@ -88,7 +90,8 @@ def read_photo(source: Any, max_side: int = 4096) -> tuple[Pixels, float]:
     Parameters
     ----------
     source : path, bytes, binary file object, PIL image or uint8 array
-        As in `read_image`; up to 178 million pixels of a JPEG, some 50 million of other kinds.
+        As in `read_image`; up to 178 million pixels of a JPEG, some 50 million of a PNG and 20
+        million of other kinds, as their decoders take more memory.
     max_side : int, default=4096
         Pixels of the longer side at most.
 
@@ -229,11 +232,16 @@ class Budget:
             yield
         finally:
             with self._changed:
+                if n > _LARGE and _trim is not None:
+                    _trim(0)
                 self._held -= n
                 self._changed.notify_all()
 
 
 _DECODING = Budget(MAX_BYTES)
+_LARGE = 2**25  # bytes
+# glibc keeps what a thread frees for that thread, which with many threads comes to gigabytes.
+_trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
 
 
 def resize(image: Pixels, size: int) -> Pixels:

@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,15 @@ def work(target: str, seed: int, first: int, n: int) -> None:
 
 
 def attack(target: str, seed: int, first: int, n: int) -> dict[str, Any]:
-    """Attack in processes, anew after each crash; gives the target's row and its findings."""
+    """Attack in processes, anew after each crash; prints what it finds and gives a row."""
     row = {"target": target, "seed": seed, "cases": n, "refused": 0, "seconds": 0.0,
-           "worst_seconds": 0.0, "peak_mb": 0, "findings": []}  # fmt: skip
+           "worst_seconds": 0.0, "peak_mb": 0, "findings": 0}  # fmt: skip
     end = first + n
+
+    def found(case: int, what: str) -> None:
+        row["findings"] += 1
+        print(f"{target} {case}: {what}", flush=True)
+
     while first < end:
         command = [sys.executable, __file__, "--work", target, "--seed", str(seed)]
         # A process is not kept for ever, so that one that grows is told from one that does not.
@@ -92,12 +97,12 @@ def attack(target: str, seed: int, first: int, n: int) -> dict[str, Any]:
         errors: list[str] = []
         reader = threading.Thread(target=lambda p=process, e=errors: e.append(p.stderr.read()))
         reader.start()
-        case = first
+        case = first - 1
         for line in process.stdout or ():
             said = json.loads(line)
             case = said.get("case", case)
             if "finding" in said:
-                row["findings"].append((case, said["finding"]))
+                found(case, said["finding"])
             row["worst_seconds"] = max(row["worst_seconds"], said.get("took", 0.0))
             row["refused"] += "refused" in said
             row["peak_mb"] = max(row["peak_mb"], said.get("peak", 0))
@@ -105,7 +110,9 @@ def attack(target: str, seed: int, first: int, n: int) -> dict[str, Any]:
         reader.join()
         if process.wait():
             last = (errors[0].strip().splitlines() or [""])[-1][:200]
-            row["findings"].append((case, f"the process ended with {process.returncode}: {last}"))
+            found(case, f"the process ended with {process.returncode}: {last}")
+            if case < first:  # it did not come to any
+                break
             first = case + 1
         else:
             first += n_now
@@ -130,22 +137,25 @@ def main() -> None:
     chosen = args.only or [target for target, (_, share) in TARGETS.items() if share]
     shares = {target: TARGETS[target][1] or 1 for target in chosen}
     counts = {t: max(1, round(args.cases * n / sum(shares.values()))) for t, n in shares.items()}
+    rows = []
     with ThreadPoolExecutor(args.jobs) as pool:
-        asked = {t: pool.submit(attack, t, args.seed, args.first, counts[t]) for t in counts}
-        rows = [asked[target].result() for target in chosen]
-    for row in rows:
-        findings = row["findings"]
-        row.update(findings=len(findings), seconds=round(row["seconds"], 1),
-                   worst_seconds=round(row["worst_seconds"], 3))  # fmt: skip
-        print(*(f"{name} {row[name]}" for name in COLUMNS), sep="  ")
-        for case, what in findings:
-            print(f"    case {case}: {what}")
-    if args.table:
-        with args.table.open("w", newline="") as stream:
-            writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        asked = [pool.submit(attack, t, args.seed, args.first, counts[t]) for t in counts]
+        for done in as_completed(asked):
+            row = done.result()
+            row["seconds"] = round(row["seconds"], 1)
+            row["worst_seconds"] = round(row["worst_seconds"], 3)
+            print(*(f"{name} {row[name]}" for name in COLUMNS), sep="  ", flush=True)
+            rows.append(row)
+            if args.table:
+                _write(args.table, sorted(rows, key=lambda row: chosen.index(row["target"])))
     sys.exit(any(row["findings"] for row in rows))
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -314,16 +314,16 @@ def make_faults(scratch: Path) -> Attempt:
 
 # Share of the cases, in thousandths: slow targets get fewer.
 TARGETS: dict[str, tuple[Callable[[Path], Attempt], int]] = {
-    "pictures": (make_pictures, 570),
+    "pictures": (make_pictures, 600),
     "names": (make_names, 60),
-    "mat": (make_mat, 3),
+    "mat": (make_mat, 2),
     "csv": (make_csv, 100),
     "parquet": (make_parquet, 80),
     "manifests": (make_manifests, 90),
     "networks": (make_networks, 40),
-    "keras": (make_keras, 7),
-    "arguments": (make_arguments, 20),
-    "requests": (make_requests, 30),
+    "keras": (make_keras, 5),
+    "arguments": (make_arguments, 5),
+    "requests": (make_requests, 18),
     "faults": (make_faults, 0),
 }
 
