@@ -20,8 +20,8 @@ _ELSEWHERE = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location"
 class OnnxEngine:
     """A saved model for a task, ready to answer; by default with one thread a core for each batch.
 
-    ``manifest`` is its ``agr.json``, ``image_size`` the side in pixels of the pictures it takes, and
-    ``trial`` what it says of a black one.
+    ``manifest`` is its ``agr.json``, ``image_size`` the side in pixels of the pictures that it
+    takes, and ``trial`` what it says of a black one.
 
     Raises
     ------
