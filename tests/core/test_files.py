@@ -21,14 +21,15 @@ class TestReplacing:
         assert mode(tmp_path / "new") == mode(tmp_path / "plain")
         assert sorted(os.listdir(tmp_path)) == ["new", "plain"]
 
-    def test_rights_are_kept(self, tmp_path):
+    @pytest.mark.parametrize("rights", [0o600, 0o666], ids=oct)
+    def test_rights_are_kept(self, tmp_path, rights):
         (tmp_path / "secret").write_bytes(b"old")
-        (tmp_path / "secret").chmod(0o600)
+        (tmp_path / "secret").chmod(rights)
         with files.replacing(tmp_path / "secret") as stream:
             stream.write(b"new")
             (part,) = (p for p in tmp_path.iterdir() if p.name != "secret")
-            assert mode(part) == 0o600  # while it is written too
-        assert mode(tmp_path / "secret") == 0o600
+            assert not mode(part) & ~rights  # while it is written too
+        assert mode(tmp_path / "secret") == rights
         assert (tmp_path / "secret").read_bytes() == b"new"
 
     @pytest.mark.parametrize("there", [True, False], ids=["file", "dangling"])

@@ -440,6 +440,13 @@ class TestBoundedMemory:
         with pytest.raises(ImageError, match="takes .* MB to be decoded; at most 400 are used"):
             read_photo(data)
 
+    def test_what_lies_in_memory_already_is_not_counted(self, monkeypatch):
+        monkeypatch.setattr(images, "_DECODING", images.Budget(400))
+        image = Image.new("RGB", (8, 6))
+        assert read_image(image).shape == (6, 8, 3)
+        with pytest.raises(ImageError, match="to be decoded"):
+            read_image(encode(image, "PNG"))
+
     def test_thin_pictures(self):
         """A resampling filter for a picture of one row takes more memory than the picture."""
         with pytest.raises(ImageError, match="at most 65,535|65,535 in a row or column"):
