@@ -30,6 +30,8 @@ class Task:
         Function that draws the parameters of a search.
     recipes : str
         Named trainings.
+    labels : str, optional
+        Words of the task; None where the answer is a number.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Task:
     answer: str
     space: str
     recipes: str
+    labels: str | None = None
 
     @property
     def pretrained(self) -> Path:
@@ -53,6 +56,11 @@ class Task:
         found: Answer = resolve_name(self.answer)
         return found
 
+    def load_labels(self) -> tuple[str, ...]:
+        """Import the words of the task; none where the answer is a number."""
+        found: tuple[str, ...] = () if self.labels is None else resolve_name(self.labels)
+        return found
+
     def load_space(self) -> Callable[..., dict[str, Any]]:
         """Import the search space."""
         found: Callable[..., dict[str, Any]] = resolve_name(self.space)
@@ -64,7 +72,7 @@ class Task:
         return found
 
 
-def _task(name: str, estimator: str, answer: str) -> Task:
+def _task(name: str, estimator: str, answer: str, *, words: bool = True) -> Task:
     room = f"agr.{name}"
     return Task(
         name,
@@ -72,13 +80,14 @@ def _task(name: str, estimator: str, answer: str) -> Task:
         answer=answer,
         space=f"{room}.space:search_space",
         recipes=f"{room}.recipes:RECIPES",
+        labels=f"{room}.labels:LABELS" if words else None,
     )
 
 
 TASKS = {
     task.name: task
     for task in (
-        _task("age", "AgeEstimator", "agr.age.answer:answer"),
+        _task("age", "AgeEstimator", "agr.age.answer:answer", words=False),
         _task("gender", "GenderEstimator", "agr.core.answers:label_answer"),
         _task("race", "RaceEstimator", "agr.core.answers:label_answer"),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from agr.core.files import replacing, write
 from agr.errors import ParameterError
 from agr.plots.canvas import SIZE, new_figure
 
@@ -61,7 +62,8 @@ class Page:
             )
         folder.mkdir(parents=True, exist_ok=True)
         # Says what the files beside it are, until the rest is complete and the page replaces it.
-        (folder / NAME).write_text(f"{HEAD}<title>unfinished</title>This report was not finished.")
+        note = f"{HEAD}<title>unfinished</title>This report was not finished."
+        write(folder / NAME, note.encode())
         self._folder = folder
         self._title = title
         self._sections: list[tuple[str, list[str], list[str]]] = []
@@ -96,7 +98,7 @@ class Page:
         ax = draw(*arguments, ax=figure.subplots(), **options)
         stream = BytesIO()
         figure.savefig(stream, format="png", dpi=DPI)
-        (self._folder / f"{name}.png").write_bytes(stream.getvalue())
+        write(self._folder / f"{name}.png", stream.getvalue())
         data = base64.b64encode(stream.getvalue()).decode()
         text = escape(ax.get_title(loc="left"))
         self._sections[-1][2].append(
@@ -119,7 +121,8 @@ class Page:
             False only names the file, for tables that a plot shows.
         """
         file = f"{name}.csv"
-        rows.to_csv(self._folder / file, index=False, float_format="%.6g", errors="surrogateescape")
+        with replacing(self._folder / file) as stream:
+            rows.to_csv(stream, index=False, float_format="%.6g", errors="surrogateescape")
         more = f", the first {SHOWN_ROWS} of {len(rows):,}" if len(rows) > SHOWN_ROWS else ""
         link = f'<a href="{file}">{file}</a>'
         text = f"{escape(caption)}{more if shown else ''} ({link})"
@@ -147,7 +150,7 @@ class Page:
             f"<h1>{escape(self._title)}</h1><nav>{links}</nav>{''.join(parts)}</body></html>\n"
         )
         path = self._folder / NAME
-        path.write_text(page, encoding="utf-8", errors="backslashreplace")
+        write(path, page.encode(errors="backslashreplace"))
         return path
 
 

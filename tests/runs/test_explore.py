@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import resource
 import subprocess
 import sys
 
@@ -281,3 +282,17 @@ def test_real_pictures(utkface_dir, tmp_path):
     assert found.counts["pictures"].sum() == n - len(found.left_out) > 150
     assert found.counts[["gender", "race"]].nunique().tolist() == [2, 5]
     assert write_report(tmp_path / "some", tmp_path / "report").stat().st_size > 500_000
+
+
+def test_a_page_that_does_not_fit_on_the_disk_is_told_as_unfinished(tmp_path):
+    page = Page(tmp_path / "report", "Large")
+    page.section("Facts", ["x" * 200_000])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # bytes; stands for a full disk
+    try:
+        with pytest.raises(OSError, match="too large"):
+            page.write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "was not finished" in (tmp_path / "report" / "index.html").read_text()
+    assert os.listdir(tmp_path / "report") == ["index.html"]
