@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -71,14 +70,13 @@ class Engine:
         self.image_size = int(self.manifest["image_size"])
         name = artifact.KERAS if self.engine == "keras" else artifact.ONNX
         path = artifact.checked_file(folder, self.manifest, name)
+        words, opening = _OPEN[self.engine]
         try:
-            self._network = _OPEN[self.engine](path, device, calls)
+            self._network = opening(path, device, calls)
         except AgrError:
             raise
         except Exception as error:  # the engines' own exceptions share no base
-            raise ArtifactError(
-                f"{path} cannot be opened by {_NAMES[self.engine]}: {error}"
-            ) from error
+            raise ArtifactError(f"{path} cannot be opened by {words}: {error}") from error
 
     def __call__(self, images: Pixels) -> npt.NDArray[np.float32]:
         """Answer a batch.
@@ -97,25 +95,7 @@ class Engine:
 
 
 def resolve(engine: str, device: str = "cpu") -> str:
-    """Say which engine ``"auto"`` stands for.
-
-    Parameters
-    ----------
-    engine : str
-        One of `ENGINES`.
-    device : str, default="cpu"
-        Where it is to compute.
-
-    Returns
-    -------
-    str
-        One of `ENGINES`, but ``"auto"``.
-
-    Raises
-    ------
-    ParameterError
-        There is no such engine.
-    """
+    """Say which engine ``"auto"`` stands for; refuse one that is not among `ENGINES`."""
     if engine not in ENGINES:
         raise ParameterError(choice("engine", engine, ENGINES))
     if engine != "auto":
@@ -146,9 +126,8 @@ def _open_keras(path: Path, device: str, calls: int) -> Network:
     return open_network(path, device=device)
 
 
-_OPEN: dict[str, Callable[[Path, str, int], Network]] = {
-    "onnxruntime": _open_onnxruntime,
-    "openvino": _open_openvino,
-    "keras": _open_keras,
+_OPEN: dict[str, tuple[str, Callable[[Path, str, int], Network]]] = {
+    "onnxruntime": ("ONNX Runtime", _open_onnxruntime),
+    "openvino": ("OpenVINO", _open_openvino),
+    "keras": ("Keras", _open_keras),
 }
-_NAMES: dict[str, Any] = {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "keras": "Keras"}
