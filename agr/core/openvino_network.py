@@ -32,7 +32,9 @@ def open_network(
     # probabilities by up to 0.011; int8 networks are as fast with this as without.
     settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
     if device == "cpu":
-        settings |= {"INFERENCE_NUM_THREADS": calls, "NUM_STREAMS": calls}
+        # Pinned, the threads of every process would stand on the same first cores.
+        settings |= {"NUM_STREAMS": calls, "INFERENCE_NUM_THREADS": calls}
+        settings["ENABLE_CPU_PINNING"] = False
     if (cache := cache_folder()) is not None:
         # OpenVINO itself knows a file by its name, size and date, which another network may share.
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
