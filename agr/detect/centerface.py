@@ -31,7 +31,7 @@ SECOND_SIDE, SECOND_SHARE = 128, 0.7  # pixels, and how much of them the aligned
 UPRIGHT = np.array([(0.295, 0.3), (0.695, 0.3), (0.495, 0.515), (0.335, 0.7), (0.655, 0.7)])
 SECOND_LEAST = 0.2  # score; below it the first look's landmarks stay
 SECOND_BATCH = 16
-ASKEW = 0.08  # share of the side that the crop is off, from which a third look is worth its time
+ASKEW = 0.05  # share of the side that the crop is off, from which a third look is worth its time
 # How near the middle the cells of that look are: a face beside the one in question counts less.
 _AXIS = np.arange(SECOND_SIDE // STRIDE) - (SECOND_SIDE // STRIDE - 1) / 2
 _BELL = np.exp(-(_AXIS**2) / (2 * (SECOND_SIDE / STRIDE / 4) ** 2))
