@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
-from agr.errors import ImageError, MissingExtraError
+from agr.errors import ImageError, MissingExtraError, require
 
 # By Pillow's name of a format: what a file of it may be called, and bytes that its decoder takes
 # for each pixel, where that is more than the pixel itself (measured; 0 where it is not). Only these
@@ -207,11 +207,10 @@ def _open(file: "_Bytes | _File", name: str) -> Iterator[Any]:
 
 def _open_heif(file: Any, name: str) -> Any:
     try:
-        import pillow_heif
-    except ImportError:
-        raise MissingExtraError(
-            f'{name} is HEIC, which needs pillow-heif: pip install "agr-faces[heic]"'
-        ) from None
+        with require("heic"):
+            import pillow_heif
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{name}: {error}") from None
     return pillow_heif.open_heif(file)
 
 

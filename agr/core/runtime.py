@@ -20,13 +20,7 @@ REMOTE = "AzureExecutionProvider"  # sends what it is given to another machine
 
 
 def devices() -> dict[str, str]:
-    """Name the devices of this ONNX Runtime.
-
-    Returns
-    -------
-    dict of str to str
-        By their short names, such as ``"cpu"``, ``"cuda"`` or ``"coreml"``: the execution provider.
-    """
+    """Give ONNX Runtime's execution providers by short names, such as ``"cpu"`` or ``"cuda"``."""
     found = onnxruntime.get_available_providers()
     return {n.removesuffix("ExecutionProvider").lower(): n for n in found if n != REMOTE}
 

@@ -9,6 +9,7 @@ import pytest
 
 from agr.core import artifact
 from agr.core.engine import _ELSEWHERE, Engine, resolve
+from agr.core.images import read_image, resize
 from agr.errors import ArtifactError, MissingExtraError, ParameterError
 
 
@@ -43,6 +44,26 @@ def test_engines_agree(trained, name, task, tmp_path, monkeypatch):
     found = Engine(trained[task].folder, task, engine=name)(images)
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert found.dtype == np.float32
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("task", ["age", "gender", "race"])
+def test_engines_agree_about_real_faces(utkface_dir, task, tmp_path, monkeypatch):
+    """Between the engines int8 rounds at other places: by about as much as it is off from float."""
+    pytest.importorskip("openvino", reason="the extra agr-faces[openvino] is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = f"agr/{task}/pretrained"
+    one, other = Engine(folder, task), Engine(folder, task, engine="openvino")
+    paths = sorted(utkface_dir.glob("*.jpg"))[::40]
+    images = np.stack([resize(read_image(path), one.image_size) for path in paths])
+    expected, found = one(images), other(images)
+    assert abs(found - expected).mean() < 0.003
+    if task == "age":
+        years = np.arange(expected.shape[1])
+        assert abs((found - expected) @ years).mean() < 0.1
+    else:
+        same = found.argmax(axis=1) == expected.argmax(axis=1)
+        assert same.mean() >= {"gender": 0.998, "race": 0.985}[task]
 
 
 def test_several_threads_ask_keras(trained):
