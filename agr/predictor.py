@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 
 from agr.core.answers import Answer
-from agr.core.engine import Engine, resolve
 from agr.core.images import Pixels, read_image, read_photo, resize
+from agr.engines.engine import Engine, resolve
 from agr.errors import (
     ArtifactError,
     FaceNotFoundError,

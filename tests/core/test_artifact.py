@@ -14,7 +14,7 @@ import agr
 from agr import Predictor
 from agr.age import AgeEstimator
 from agr.core import artifact
-from agr.core.engine import Engine
+from agr.engines.engine import Engine
 from agr.errors import ArtifactError, ParameterError
 from agr.gender import GenderEstimator
 from agr.race import RaceEstimator

@@ -8,8 +8,8 @@ import onnx
 import pytest
 
 from agr.core import artifact
-from agr.core.engine import _ELSEWHERE, Engine, resolve
 from agr.core.images import read_image, resize
+from agr.engines.engine import _ELSEWHERE, Engine, resolve
 from agr.errors import ArtifactError, MissingExtraError, ParameterError
 
 
@@ -76,10 +76,10 @@ def test_several_threads_ask_keras(trained):
 
 class TestChoice:
     def test_auto(self, monkeypatch):
-        monkeypatch.setattr("agr.core.engine.find_spec", lambda name: name == "openvino")
+        monkeypatch.setattr("agr.engines.engine.find_spec", lambda name: name == "openvino")
         assert resolve("auto") == "openvino"
         assert resolve("auto", "cuda") == "onnxruntime"
-        monkeypatch.setattr("agr.core.engine.find_spec", lambda name: None)
+        monkeypatch.setattr("agr.engines.engine.find_spec", lambda name: None)
         assert resolve("auto") == "onnxruntime"
 
     def test_unknown_engine(self, trained):

@@ -98,7 +98,7 @@ def resolve(engine: str, device: str = "cpu") -> str:
 
 def _open(engine: str, path: Path, manifest: artifact.Manifest, device: str, calls: int) -> Network:
     if engine == "keras":
-        from agr.core import keras_network
+        from agr.engines import keras_network
 
         return keras_network.open_network(path, device=device)
     network = artifact.checked_bytes(path.parent, manifest, path.name)
@@ -108,7 +108,7 @@ def _open(engine: str, path: Path, manifest: artifact.Manifest, device: str, cal
             "weights inside."
         )
     if engine == "openvino":
-        from agr.core import openvino_network
+        from agr.engines import openvino_network
 
         return openvino_network.open_network(path, device=device, calls=calls)
     session = open_session(network, device=device)
