@@ -20,6 +20,7 @@ const waiting = []; // entries that need a key or a connection, as functions tha
 const queue = [];
 let done = []; // entries that were read since the page last had nothing to do
 let running = 0;
+let following = false; // whether the view goes with the results
 let live = null; // AbortController of the live mode
 
 function say(words) {
@@ -55,10 +56,19 @@ function add(pictures) {
   refresh();
   pictures.forEach(([blob, name], k) => queue.push(() => read(items[k], blob, name, pictures.length === 1)));
   work();
-  if (!matchMedia("(min-width: 60rem)").matches) {
-    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    $("results").scrollIntoView({ behavior: calm ? "auto" : "smooth" });
-  }
+  following = true;
+  goToResults();
+}
+
+for (const name of ["keydown", "touchmove", "wheel"]) {
+  addEventListener(name, () => (following = false), { passive: true }); // somebody looks elsewhere
+}
+
+// Where the results are not beside the buttons but below them.
+function goToResults() {
+  if (matchMedia("(min-width: 60rem)").matches) return;
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  $("results").scrollIntoView({ behavior: calm ? "auto" : "smooth" });
 }
 
 async function work() {
@@ -70,7 +80,8 @@ async function work() {
     });
   }
   if (!running && done.length) {
-    sayDone(done);
+    sayDone(done); // may take more lines, and so move the results
+    if (following) goToResults();
     done = [];
   }
 }

@@ -93,15 +93,18 @@ function unseen(item, rows) {
   return size;
 }
 
-function newBox([left, top, right, bottom], k, { width, height }) {
+function newBox(box, k, { width, height }) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "box";
   button.tabIndex = -1; // by keyboard the rows are enough
   button.setAttribute("aria-label", `Show face ${k + 1}`);
-  const share = (value, whole) => `${(100 * value) / whole}%`;
-  const style = { left: share(left, width), top: share(top, height), width: share(right - left, width), height: share(bottom - top, height), "--person": colour(k) };
-  for (const [name, value] of Object.entries(style)) button.style.setProperty(name, value);
+  const sides = [width, height, width, height]; // a face may reach beyond the picture
+  const [left, top, right, bottom] = box.map((v, i) => (100 * Math.max(0, Math.min(v, sides[i]))) / sides[i]);
+  const style = { left, top, width: Math.max(right - left, 0), height: Math.max(bottom - top, 0) };
+  for (const [name, value] of Object.entries(style)) button.style.setProperty(name, `${value}%`);
+  button.style.setProperty("--person", colour(k));
+  button.classList.toggle("high", top < 6);
   const badge = document.createElement("span");
   badge.className = "badge";
   badge.textContent = k + 1;
