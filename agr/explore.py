@@ -12,8 +12,8 @@ import pandas as pd
 from agr.core.data import Faces
 from agr.core.metrics import summary
 from agr.datasets import read_any
-from agr.page import Page
-from agr.plots import people, pictures
+from agr.page import Number, Page
+from agr.plots import people
 from agr.tasks import TASKS, estimator_class
 
 GROUPS = ("gender", "race")
@@ -115,6 +115,7 @@ def write_report(data: str | os.PathLike[str], folder: str | os.PathLike[str]) -
     page = Page(Path(folder), f"{Path(data).absolute().name}: labelled faces")
     found = explore(data)
     root = Path(data) if Path(data).is_dir() else Path(data).parent
+    page.headline(_numbers(found))
     _write_people(page, found)
     _write_balancing(page, found)
     _write_flaws(page, found, root)
@@ -192,8 +193,36 @@ def _write_flaws(page: Page, found: Exploration, root: Path) -> None:
 
 
 def _grid(page: Page, name: str, rows: pd.DataFrame, captions: list[str], title: str) -> None:
-    size = pictures.grid_size(len(rows))
-    page.plot(name, pictures.picture_grid, list(rows["path"]), captions, size=size, title=title)
+    page.pictures(name, list(rows["path"]), captions, title=title)
+
+
+def _numbers(found: Exploration) -> list[Number]:
+    n = len(found.faces)
+    numbers = [Number(f"{n:,}", "pictures", f"{len(found.left_out):,} left out")]
+    ages = found.faces.table["age"].dropna()
+    if len(ages):
+        numbers.append(
+            Number(
+                f"{ages.min():g} to {ages.max():g}",
+                "years of age",
+                f"half are {ages.quantile(0.25):.0f} to {ages.quantile(0.75):.0f}",
+            )
+        )
+    for column in GROUPS:
+        shares = found.faces.table[column].value_counts(normalize=True)
+        if len(shares):
+            numbers.append(
+                Number(
+                    f"{shares.iloc[0]:.0%}".replace("%", " %"),
+                    f"labelled {shares.index[0]}, the most frequent {column}",
+                    f"fewest: {shares.index[-1]}, {shares.iloc[-1]:.0%}".replace("%", " %"),
+                )
+            )
+    groups = found.duplicates["group"].nunique()
+    numbers.append(
+        Number(f"{len(found.duplicates):,}", "pictures that have a copy", f"in {groups:,} groups")
+    )
+    return numbers
 
 
 def _records(rows: pd.DataFrame) -> list[dict[Any, Any]]:
