@@ -220,7 +220,11 @@ def _numbers(found: Exploration) -> list[Number]:
             )
     groups = found.duplicates["group"].nunique()
     numbers.append(
-        Number(f"{len(found.duplicates):,}", "pictures that have a copy", f"in {groups:,} groups")
+        Number(
+            f"{len(found.duplicates):,}",
+            "pictures that have a copy",
+            f"in {groups:,} group{'s' if groups != 1 else ''}",
+        )
     )
     return numbers
 

@@ -13,7 +13,7 @@ from agr.core.groups import Report, make_report
 from agr.core.metrics import CS_YEARS, summary
 from agr.page import Number, Page
 from agr.plots import results
-from agr.words import column_title, in_words
+from agr.words import column_title, group_in_words, in_words
 
 SAMPLE = 32
 LEAST = 30  # pictures of a group that is named in a headline; of fewer the score says little
@@ -160,7 +160,7 @@ def _numbers(report: Report) -> list[Number]:
         n = int(scores[worst]["n"])
         value = in_words(main, scores[worst][main]) + units.get(main, "")
         note = f"{column_title(main)}; {n:,} pictures"
-        numbers.append(Number(value, f"Weakest group: {worst.replace('=', ' ')}", note))
+        numbers.append(Number(value, f"Weakest group: {group_in_words(worst)}", note))
     return numbers
 
 

@@ -1,6 +1,7 @@
 """How the numbers of a report are put into words: column titles and cells."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ TITLES = {
     "macro_f1": "Macro F1",
     "n": "Pictures",
     "rmse": "RMSE",
-    "std": "Standard deviation",
+    "std": "Spread (SD)",
     "support": "Pictures",
 }
 SHARES = {"accuracy", "balanced_accuracy", "bin_accuracy", "cs5", "share", "share_after_weights"}
@@ -38,7 +39,9 @@ def column_title(name: str) -> str:
     >>> [column_title(name) for name in ("mae", "f1_female", "share_after_weights", "gender=male")]
     ['Mean absolute error', 'F1 female', 'Share after weights', 'Gender: male']
     """
-    plain = TITLES.get(name, name.replace("=", ": ").replace("_", " "))
+    plain = TITLES.get(
+        name, name.replace("val_", "validation ").replace("=", ": ").replace("_", " ")
+    )
     return plain[:1].upper() + plain[1:]
 
 
@@ -67,21 +70,37 @@ def in_words(column: str, value: Any) -> str:
     >>> in_words("accuracy", 0.9321), in_words("mae", 4.4567), in_words("n", 12345)
     ('93.2 %', '4.46', '12,345')
     >>> in_words("group", "gender=female"), in_words("path", "a=b.png"), in_words("mae", None)
-    ('gender: female', 'a=b.png', '')
+    ('gender female', 'a=b.png', '')
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, str):
-        return value.replace("=", ": ") if column == "group" else value
+        return group_in_words(value) if column == "group" else value
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if column in SHARES:
+    if column.removeprefix("val_") in SHARES:
         return percent(value)
     if float(value).is_integer():
         return f"{value:,.0f}"
     size = abs(value)
-    digits = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 0.1 else 3
-    return f"{value:,.{digits}f}"
+    if size < 0.1:
+        return f"{value:.2g}"
+    return f"{value:,.{0 if size >= 1000 else 1 if size >= 100 else 2}f}"
+
+
+def group_in_words(name: str) -> str:
+    """Put a group's name into words.
+
+    Examples
+    --------
+    >>> [group_in_words(name) for name in ("race=asian", "age=003-012", "age=061+")]
+    ['race asian', 'age 3 to 12', 'age 61 and over']
+    """
+    column, _, value = name.partition("=")
+    ages = re.fullmatch(r"0*(\d+)(?:-0*(\d+)|\+)", value)
+    if ages:
+        value = f"{ages[1]} to {ages[2]}" if ages[2] else f"{ages[1]} and over"
+    return f"{column} {value}".strip()
 
 
 def percent(share: float) -> str:

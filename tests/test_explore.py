@@ -188,7 +188,7 @@ class TestReport:
             ("years of age", "10 to 50", "half are 16 to 28"),
             ("labelled female, the most frequent gender", "64 %", "fewest: male, 36 %"),
             ("labelled black, the most frequent race", "28 %", "fewest: indian, 24 %"),
-            ("pictures that have a copy", "2", "in 1 groups"),
+            ("pictures that have a copy", "2", "in 1 group"),
         ]
         assert page.index("<dt>") < page.index("<section")
 

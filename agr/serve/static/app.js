@@ -179,7 +179,8 @@ function hint(error, name) {
 
 function refresh() {
   const any = $("photos").childElementCount > 0;
-  $("empty").hidden = any || !$("camera").hidden;
+  $("empty").hidden = any;
+  $("results").hidden = !any && !$("camera").hidden; // the camera needs the place
   $("tools").hidden = !any;
   for (const id of ["save-csv", "save-json"]) $(id).disabled = answers.size === 0;
 }
