@@ -131,7 +131,7 @@ def write_report(data: str | os.PathLike[str], folder: str | os.PathLike[str]) -
 def _write_people(page: Page, found: Exploration) -> None:
     report = found.faces.report
     aged = found.faces.table[found.faces.table["age"].notna()]
-    facts = [] if report is None else str(report).splitlines()[:1]
+    facts = [] if report is None else [f"{str(report).splitlines()[0].rstrip(':.')}."]
     if len(aged):
         facts.append(f"Ages from {aged['age'].min():g} to {aged['age'].max():g} years.")
     page.section("People", facts)

@@ -186,8 +186,8 @@ class TestReport:
         assert found == [
             ("pictures", "25", "2 left out"),
             ("years of age", "10 to 50", "half are 16 to 28"),
-            ("labelled female, the most frequent gender", "64 %", "fewest: male, 36 %"),
-            ("labelled black, the most frequent race", "28 %", "fewest: indian, 24 %"),
+            ("labelled female, the most frequent gender", "64 %", "fewest: male, 36\xa0%"),
+            ("labelled black, the most frequent race", "28 %", "fewest: indian, 24\xa0%"),
             ("pictures that have a copy", "2", "in 1 group"),
         ]
         assert page.index("<dt>") < page.index("<section")
