@@ -630,24 +630,10 @@ def test_the_labelled_photo_can_be_saved(open_page):
     assert changed.mean() > 0.08  # the labels are somewhere
 
 
-def open_chooser_by_key(page):
-    """Press Enter on the field; a busy machine can lose the first press."""
-    from playwright.sync_api import TimeoutError as TooLate
-
-    for _ in range(2):
-        try:
-            with page.expect_file_chooser(timeout=5000) as chooser:
-                page.keyboard.press("Enter")
-            return chooser.value
-        except TooLate:
-            page.focus("#files")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    return chooser.value
-
-
 def test_keyboard_alone_is_enough(open_page, make_png):
     page = open_page()
+    choosers = []  # listened for from the start: a chooser that opens too early is lost
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
     names = []
     for _ in range(5):
         page.keyboard.press("Tab")
@@ -662,8 +648,12 @@ def test_keyboard_alone_is_enough(open_page, make_png):
         )
         == "solid"
     )
-    chooser = open_chooser_by_key(page)
-    chooser.set_files([picture("key.png", make_png(50))])
+    page.keyboard.press("Enter")
+    for _ in range(100):
+        if choosers:
+            break
+        page.wait_for_timeout(100)
+    choosers[0].set_files([picture("key.png", make_png(50))])
     answered(page)
     page.focus("summary")
     page.keyboard.press("Enter")  # it was open, as the only face
