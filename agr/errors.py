@@ -8,12 +8,30 @@ AgrError
   ParameterError(ValueError)     a parameter that is off; found in fit
   DatasetError(ValueError)       a folder, file name or column that is off
   ArtifactError(ValueError)      a saved model that is damaged, too new or made for another task
+  TrainingError(RuntimeError)    a training that diverged, a search without a finished trial
+  DownloadError(OSError)         weights that could not be downloaded
   MissingExtraError(ImportError) an optional package is not installed
 ```
 """
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib.util import find_spec
+
+EXTRAS = {  # what needs each extra, as the beginning of a sentence
+    "all": "This needs",
+    "balance": "SMOTE needs",
+    "detect": "The detector mtcnn needs",
+    "heic": "HEIC pictures need",
+    "openvino": "The engine openvino needs",
+    "parquet": "Parquet needs",
+    "plots": "Plots need",
+    "serve": "The service needs",
+    "train": "Training, tuning and evaluation need",
+    "video": "Video needs",
+}
 
 
 class AgrError(Exception):
@@ -44,8 +62,48 @@ class ArtifactError(AgrError, ValueError):
     """A saved model is damaged, too new, or made for another task."""
 
 
+class TrainingError(AgrError, RuntimeError):
+    """A training or a search failed: its loss diverged, or no trial finished."""
+
+
+class DownloadError(AgrError, OSError):
+    """Weights could not be downloaded."""
+
+
 class MissingExtraError(AgrError, ImportError):
     """An optional package is needed; the message holds the command that installs it."""
+
+
+@contextmanager
+def require(extra: str, *packages: str) -> Iterator[None]:
+    """Word the failure of the imports inside, which an extra brings.
+
+    Of two, one inside the other, the outer words it: it knows what the user asked for.
+
+    Parameters
+    ----------
+    extra : str
+        A key of `EXTRAS`.
+    *packages : str
+        Packages that must be there too, but take too long to import now.
+
+    Raises
+    ------
+    MissingExtraError
+        A package is not installed; the message names it and the command that installs it.
+    """
+    try:
+        yield
+        for package in packages:
+            if package not in sys.modules and find_spec(package) is None:
+                raise ModuleNotFoundError(name=package)
+    except (ModuleNotFoundError, MissingExtraError) as error:
+        package = (error.name or "agr").split(".")[0]
+        if package == "agr":
+            raise  # a fault of ours
+        raise MissingExtraError(
+            f'{EXTRAS[extra]} {package}: pip install "agr-faces[{extra}]"', name=error.name
+        ) from None
 
 
 def choice(name: str, value: object, choices: Iterable[object]) -> str:

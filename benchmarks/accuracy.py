@@ -24,13 +24,13 @@ import pandas as pd
 import agr
 from agr import Predictor, __version__
 from agr.age.bins import find_bins, make_edges
-from agr.core.batches import ImageStore
-from agr.core.data import Faces
-from agr.core.engine import OnnxEngine
-from agr.core.metrics import classification_metrics, regression_metrics
+from agr.core.engine import Engine
 from agr.datasets import utkface
+from agr.datasets.faces import Faces
+from agr.evaluation.metrics import classification_metrics, regression_metrics
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
+from agr.training.batches import ImageStore
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
@@ -78,7 +78,7 @@ def class_hits(test: Faces, bins: str) -> npt.NDArray[np.float64]:
     """Say for each picture whether its likeliest class of age is right; NaN below the first."""
     years = test.table["age"].to_numpy(float)
     edges = make_edges(bins, years).astype(int)
-    engine = OnnxEngine(Path(agr.__file__).parent / "age" / "pretrained", "age")
+    engine = Engine(Path(agr.__file__).parent / "age" / "pretrained", "age")
     store = ImageStore(test.paths, engine.image_size)
     rows = np.array_split(np.arange(len(test)), max(1, len(test) // 128))
     per_year = np.concatenate([engine(store[part]) for part in rows])

@@ -20,11 +20,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from agr.core.balance import joint_weight
-from agr.core.data import Faces
-from agr.core.groups import Report
 from agr.datasets import utkface
-from agr.tasks import estimator_class
+from agr.datasets.faces import Faces
+from agr.evaluation.groups import Report
+from agr.tasks import TASKS
+from agr.training.balancing import joint_weight
 
 RESULTS = Path(__file__).parent / "results" / "balancing.csv"
 SEED = 0
@@ -69,7 +69,7 @@ def try_way(
         del parameters["balance"]
         labelled = train.having(task)
         weights = joint_weight(labelled.groups())
-    estimator = estimator_class(task)(
+    estimator = TASKS[task].load_estimator()(
         epochs=epochs, image_size=IMAGE_SIZE, random_state=SEED, **parameters
     )
     started = time.monotonic()

@@ -22,12 +22,13 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from agr.align import warp
-from agr.core.data import Faces
 from agr.core.images import Pixels, read_image
 from agr.datasets import utkface
-from agr.detect import DETECTORS, open_detector
-from agr.predictor import Face, Predictor
+from agr.datasets.faces import Faces
+from agr.photo.alignment import warp
+from agr.photo.detectors import DETECTORS, open_detector
+from agr.prediction import Face
+from agr.predictor import Predictor
 from agr.tasks import TASKS
 
 RESULTS = Path(__file__).parent / "results" / "detection.csv"
@@ -160,7 +161,7 @@ def framing_error(
     corners: npt.NDArray[np.float64],
 ) -> float:
     """How far the aligned crop's points lie from the pasted crop's, as a share of the side."""
-    from agr.align import similarity
+    from agr.photo.alignment import similarity
 
     framing = predictor._open_detector().framing
     source = [face.landmarks[name] for name in framing]

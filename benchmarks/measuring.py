@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,12 @@ import numpy as np
 from sklearn import metrics as sk
 
 from agr.core import artifact
-from agr.core.backbones import BACKBONES
-from agr.core.batches import ImageStore, decode
-from agr.core.data import Split
-from agr.tasks import TASKS, estimator_class
-from agr.training_run import Run, train_run
+from agr.datasets.faces import Split
+from agr.runs.train import Run, train_run
+from agr.tasks import TASKS
+from agr.training.batches import ImageStore, decode
+from agr.training.networks.registry import BACKBONES
+from agr.training.recipes import Recipe
 
 # Sides in pixels that keep the budget small; the least that these trunks take is 75, 71 and 32.
 SMALL = {"inception_v3": 80, "xception": 80}
@@ -36,7 +36,7 @@ class Configuration:
     system : str
         The published system that it belongs to; see docs/systems.md.
     task, recipe, parameters, min_age
-        As in `agr.training_run.Run`.
+        As in `agr.runs.train.Run`.
     """
 
     system: str
@@ -54,9 +54,8 @@ class Configuration:
     @property
     def stages(self) -> list[dict[str, Any]]:
         """Parameters of each stage."""
-        recipes = import_module(f"agr.{self.task}.recipes").RECIPES
-        stages = recipes[self.recipe] if self.recipe else [{}]
-        return [{**stage, **self.parameters} for stage in stages]
+        recipe = TASKS[self.task].load_recipes()[self.recipe] if self.recipe else Recipe(({},))
+        return list(recipe.having(**self.parameters).stages)
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def train_configuration(configuration: Configuration, budget: Budget) -> dict[st
         The row's columns.
     """
     task, stages = configuration.task, configuration.stages
-    estimator = estimator_class(task)(**stages[0])
+    estimator = TASKS[task].load_estimator()(**stages[0])
     backbone = BACKBONES[estimator.network]
     parameters: dict[str, Any] = {
         **configuration.parameters,
@@ -120,7 +119,7 @@ def train_configuration(configuration: Configuration, budget: Budget) -> dict[st
             checkpoint=Path(scratch) / "state",
         )
         report = train_run(run, say)
-        fitted = estimator_class(task).load(run.output)
+        fitted = TASKS[task].load_estimator().load(run.output)
         earlier = [run.checkpoint / f"{task}-{number}-model" for number in range(1, len(stages))]
         histories = [
             artifact.read_manifest(folder, task)["history"] for folder in (*earlier, run.output)
@@ -185,41 +184,40 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
     dict
         The row's columns.
     """
-    from agr import teaching
-    from agr.core import networks, training
-    from agr.core.balance import show_all
-    from agr.core.fitting import make_recipe
+    from agr.training import loop
+    from agr.training import teachers as teaching
+    from agr.training.balancing import show_all
+    from agr.training.fitting import make_settings
+    from agr.training.networks import build as networks
 
     parts = Split.read_csv(budget.folder / "split.csv", budget.folder / "pictures")
     complete = parts.train.table[list(TASKS)].notna().all(axis=1)
     faces = parts.train.take(np.flatnonzero(complete)[:TIMED_PICTURES])
     held_out = parts.test.take(np.arange(len(parts.test))[:TIMED_VALIDATION])
     estimators = {
-        task: estimator_class(task)(network=network, epochs=TIMED_EPOCHS) for task in TASKS
+        task: TASKS[task].load_estimator()(network=network, epochs=TIMED_EPOCHS) for task in TASKS
     }
     for task, estimator in estimators.items():
-        estimator._learn_labels(faces.labelled(task)[1])
+        estimator.learn_labels(faces.labelled(task)[1])
     size = networks.native_size(network)
-    store = ImageStore(faces.paths, round(size * training.STORE_MARGIN))
+    store = ImageStore(faces.paths, round(size * loop.STORE_MARGIN))
     held = decode(held_out.paths, size)
     shown = ImageStore(parts.test.paths[:PREDICTED], size)
     images = shown[np.arange(len(shown))]
     n_parameters, epoch_seconds, predict_seconds = 0, 0.0, 0.0
     for group in [list(TASKS)] if joint else [[task] for task in TASKS]:
         learned = {task: estimators[task] for task in group}
-        widths = {task: estimator._n_outputs() for task, estimator in learned.items()}
+        widths = {task: teaching.width_of(estimator) for task, estimator in learned.items()}
         sample = learned[group[0]]
-        with training.seeded(0), tempfile.TemporaryDirectory() as scratch:
+        with loop.seeded(0), tempfile.TemporaryDirectory() as scratch:
             model = teaching.joint_network(size, widths, sample)
-            history = training.train(
+            history = loop.train(
                 model,
                 teaching.joint_loss,
                 [],
-                training.Lessons(
-                    store, teaching.joint_targets(faces, learned), show_all(len(faces))
-                ),
+                loop.Lessons(store, teaching.joint_targets(faces, learned), show_all(len(faces))),
                 (held, teaching.joint_targets(held_out, learned)),
-                make_recipe(sample, 0),
+                make_settings(sample, 0),
                 image_size=size,
                 directory=Path(scratch),
                 fingerprint="",

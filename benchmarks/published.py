@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from agr.core.data import Faces, Split
 from agr.datasets import utkface
-from agr.training_run import Run, train_run
+from agr.datasets.faces import Faces, Split
+from agr.runs.train import Run, train_run
 
 RESULTS = Path(__file__).parent / "results" / "published.csv"
 SEED, VALIDATION = 0, 1 / 8

@@ -16,7 +16,6 @@ validation part, in ``benchmarks/results/search_check.csv``.
 
 import argparse
 import shutil
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ import keras
 import numpy as np
 import pandas as pd
 
-from agr.core.data import Faces
-from agr.core.space import names_of
 from agr.datasets import utkface
-from agr.tasks import TASKS, estimator_class
+from agr.datasets.faces import Faces
+from agr.tasks import TASKS
+from agr.training.tuning.space import names_of
 
 RESULTS = Path(__file__).parent / "results"
 CHECK_PICTURES, CHECK_EPOCHS = 3000, 5
@@ -40,8 +39,10 @@ def compare(task: str, best: dict[str, Any], train: Faces, held_out: Faces) -> d
     row: dict[str, Any] = {"task": task, "pictures": len(train), "epochs": CHECK_EPOCHS}
     for name, parameters in (("default", {}), ("best", best)):
         keras.backend.clear_session()
-        estimator = estimator_class(task)(epochs=CHECK_EPOCHS, random_state=SEED, **parameters).fit(
-            *train.labelled(task), validation_data=held_out.labelled(task)
+        estimator = (
+            TASKS[task]
+            .load_estimator()(epochs=CHECK_EPOCHS, random_state=SEED, **parameters)
+            .fit(*train.labelled(task), validation_data=held_out.labelled(task))
         )
         scores = estimator.evaluate(*held_out.labelled(task)).overall
         row[f"{name}_val_loss"] = round(min(e["val_loss"] for e in estimator.history_), 4)
@@ -69,8 +70,8 @@ def main() -> None:
     held_out = parts.validation.take(np.arange(0, len(parts.validation), 2))
     rows: list[dict[str, Any]] = []
     for task in args.task or TASKS:
-        space = import_module(f"agr.{task}.space").search_space
-        estimator = estimator_class(task)(epochs=args.epochs, random_state=SEED)
+        space = TASKS[task].load_space()
+        estimator = TASKS[task].load_estimator()(epochs=args.epochs, random_state=SEED)
         estimator.tune(
             *train.labelled(task),
             trials=args.trials,

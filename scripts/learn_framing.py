@@ -1,4 +1,4 @@
-"""Learn where a detector sees the landmarks of the training crops: the numbers in ``agr/align.py``.
+"""Learn where a detector sees landmarks of training crops: numbers of ``agr/photo/alignment.py``.
 
     python scripts/learn_framing.py --data UTKFace --detector centerface --n 500
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from agr.core.images import find_images, read_image, resize
-from agr.detect import DEFAULT, DETECTORS, open_detector
+from agr.photo.detectors import DEFAULT, DETECTORS, open_detector
 
 SIDE = 200
 

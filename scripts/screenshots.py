@@ -156,9 +156,10 @@ def take_page(browser: Any, url: str, target: Path) -> None:
 
 def take_reports(browser: Any, folder: Path, target: Path) -> None:
     from agr.datasets import read_any
-    from agr.evaluation_run import evaluate_run
-    from agr.explore import write_report
     from agr.gender import GenderEstimator
+    from agr.runs.evaluate import evaluate_run
+    from agr.runs.explore import write_report
+    from agr.runs.selection import Selection
 
     data = folder / "drawn faces"
     write_faces(data)
@@ -168,8 +169,8 @@ def take_reports(browser: Any, folder: Path, target: Path) -> None:
     settings = {"image_size": 32, "epochs": 12, "batch_size": 16, "learning_rate": 0.01}
     estimator = GenderEstimator(network="tiny", random_state=0, **settings)
     estimator.fit(learned[0][rows], learned[1][rows]).save(folder / "model")
-    split = {"validation": 0.1, "test": 0.5, "split": None, "seed": 0}
-    evaluate_run("gender", data, folder / "model", "test", plots=folder / "evaluate", **split)
+    selection = Selection(data, validation=0.1, test=0.5)
+    evaluate_run("gender", selection, folder / "model", "test", plots=folder / "evaluate")
     for report in ("explore", "evaluate"):
         for name, context in (("", DESKTOP), ("-phone", PHONE)):
             for scheme in ("light", "dark"):

@@ -29,12 +29,12 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agr.core import artifact
-from agr.core.batches import decode
-from agr.core.data import Split
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.datasets import utkface
-from agr.tasks import TASKS, estimator_class
-from agr.training_run import Run, train_run
+from agr.datasets.faces import Split
+from agr.runs.train import Run, train_run
+from agr.tasks import TASKS
+from agr.training.batches import decode
 
 SEED = 0
 N_CALIBRATION = 512
@@ -98,7 +98,7 @@ def halve(path: Path) -> None:
 
 def pack(task: str, folder: Path, split: Split, output: Path) -> None:
     """Write the small and fast copy of a saved model, and compare its scores."""
-    estimator = estimator_class(task).load(folder)
+    estimator = TASKS[task].load_estimator().load(folder)
     size = estimator.image_size_
     train = split.train.merge_duplicates()
     rows = np.random.default_rng(SEED).permutation(len(train))[:N_CALIBRATION]
@@ -112,8 +112,8 @@ def pack(task: str, folder: Path, split: Split, output: Path) -> None:
     artifact.rewrite(folder, output, change, task)
     X, y = split.validation.labelled(task)
     held = decode(X, size)
-    before = estimator.score_outputs(y, OnnxEngine(folder, task)(held))
-    after = estimator.score_outputs(y, OnnxEngine(output, task)(held))
+    before = estimator.score_outputs(y, Engine(folder, task)(held))
+    after = estimator.score_outputs(y, Engine(output, task)(held))
     for name in before:
         print(f"{name:20} {before[name]:8.4f} {after[name]:8.4f}")
     for name, most in MOST_LOST.items():

@@ -1,7 +1,6 @@
 """Drawn faces whose colours tell the labels, and tiny models trained on them once."""
 
 import os
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from agr.datasets.faces import make_faces
 from agr.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +24,17 @@ SETTINGS = {
     "augmentation": "none",
 }
 EPOCHS = {"age": 12, "gender": 8, "race": 10}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests that are marked slow too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow; --slow runs it"))
 
 
 def paint(ages, genders, races, seed=0, side=24):
@@ -56,8 +67,7 @@ def draw_faces(n, seed=0):
 
 def make_estimator(task, **parameters):
     """Make an unfitted tiny estimator of a task."""
-    module, name = TASKS[task].split(":")
-    return getattr(import_module(module), name)(**{**SETTINGS, **parameters})
+    return TASKS[task].load_estimator()(**{**SETTINGS, **parameters})
 
 
 @pytest.fixture(scope="session")
@@ -121,3 +131,52 @@ def environment():
     """Give the environment in which a fresh process finds this agr."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def smooth_noise(seed, side=64):
+    """Blotches that stay the same when compressed or scaled, and differ between seeds."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+
+
+@pytest.fixture
+def picture():
+    """Give a picture by seed."""
+    return smooth_noise
+
+
+@pytest.fixture(scope="session")
+def quarters():
+    """Red, green, blue and white quarters: tells turns, mirrors and channels apart."""
+    pixels = np.empty((20, 30, 3), np.uint8)
+    pixels[:10, :15] = (255, 0, 0)
+    pixels[:10, 15:] = (0, 255, 0)
+    pixels[10:, :15] = (0, 0, 255)
+    pixels[10:, 15:] = (255, 255, 255)
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory):
+    """Give 120 labelled pictures: 100 different ones, 10 exact copies, 10 recompressed ones."""
+    folder = tmp_path_factory.mktemp("faces")
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(120):
+        original = i if i < 100 else (i - 100) * 3
+        path = folder / f"{rng.integers(10**9):09d}_{i}.{'jpg' if i >= 110 else 'png'}"
+        Image.fromarray(smooth_noise(original)).save(path)
+        rows.append(
+            {
+                "path": str(path),
+                "age": float(i % 2 * 30 + 10),
+                "gender": ("female", "male")[i // 2 % 2],
+                "race": "asian" if i % 5 == 0 else "white",
+                "source": "drawn",
+                "original": original,
+            }
+        )
+    columns = {key: [row[key] for row in rows] for key in rows[0]}
+    table = make_faces(columns).with_hashes()
+    table.table["original"] = columns["original"]
+    return table

@@ -6,6 +6,7 @@ import inspect
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,29 +21,28 @@ FILES = {
     for path in sorted(ROOT.rglob("*.py"))
 }
 ROOMS = tuple(f"agr.{task}" for task in TASKS)
-GROUND = ("agr.errors", "agr.tasks", "agr._version", *(f"{room}.labels" for room in ROOMS))
-KERAS = (
-    "agr.core.export",
-    "agr.core.fitting",
-    "agr.core.training",
-    "agr.core.networks",
-    "agr.core.starts",
-    "agr.core.tuning",
-    "agr.core.backbones.",
-    "agr.teaching",
+# A room may import itself and what stands on an earlier line; those on one line do not know each
+# other. Of two that match, the longer name counts.
+LAYERS = (
+    ("agr.errors", "agr._version", "agr.tasks", *(f"{room}.labels" for room in ROOMS)),
+    ("agr.core", "agr.prediction"),
+    ("agr.age.answer",),
+    ("agr.photo",),
+    ("agr.predictor",),
+    ("agr.bulk", "agr.datasets", "agr.evaluation"),
+    ("agr.training",),
+    ROOMS,
+    ("agr.plots",),
+    ("agr.report",),
+    ("agr.runs", "agr.serve", "agr.video"),
+    ("agr", "agr.cli"),
+    ("agr.__main__",),
 )
-TABLES = (
-    "agr.datasets.",
-    "agr.core.data",
-    "agr.core.duplicates",
-    "agr.evaluation_run",
-    "agr.explore",
-    "agr.page",
-    "agr.parts",
-    "agr.results",
-    "agr.training_run",
-)
-HEAVY = {"keras", "keras_tuner", "tensorflow", "sklearn", "scipy", "pandas"}
+# What a plain install holds: the rooms that a prediction, and writing its rows, needs.
+PLAIN = (*(name for line in LAYERS[:5] for name in line), "agr.bulk")
+BELOW_TRAINING = {"keras", "keras_tuner", "tensorflow", "sklearn", "scipy", "pandas"}
+HEAVY = BELOW_TRAINING | {"matplotlib", "onnx", "openvino"}
+KERAS = {"keras", "keras_tuner", "tensorflow"}
 
 
 def inside(name, packages):
@@ -63,10 +63,15 @@ def targets(node, module):
     return set()
 
 
+@cache
+def parsed(module):
+    return ast.parse(FILES[module].read_text())
+
+
+@cache
 def imports(module, *, top=False):
     """Name what a module imports: anywhere, or only when it is itself imported."""
-    tree = ast.parse(FILES[module].read_text())
-    found, waiting = set(), list(tree.body)
+    found, waiting = set(), list(parsed(module).body)
     while waiting:
         node = waiting.pop()
         if top and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
@@ -79,96 +84,139 @@ def imports(module, *, top=False):
 
 
 def words(module):
-    """Name the modules of agr that strings in the code name, for ``import_module``."""
-    tree = ast.parse(FILES[module].read_text())
-    strings = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    """Name the modules of agr that strings in the code name, for ``resolve_name`` and its like."""
+    strings = [n.value for n in ast.walk(parsed(module)) if isinstance(n, ast.Constant)]
     return {s.split(":")[0] for s in strings if isinstance(s, str) and s.startswith("agr.")} & set(
         FILES
     )
 
 
 def own(module):
+    """Name the modules of agr that a module imports, in statements or through strings."""
+    if module == "agr.tasks":  # the registry: its strings and types name what lies above
+        return {name for name in imports(module, top=True) if inside(name, ("agr",))}
     return {name for name in imports(module) | words(module) if inside(name, ("agr",))}
 
 
-def modules(*packages):
+def room_of(module):
+    """Give a module's line in `LAYERS`, and the name that it matches there."""
+    matches = [
+        (len(name), line, name)
+        for line, names in enumerate(LAYERS)
+        for name in names
+        if module == name or (name != "agr" and inside(module, (name,)))
+    ]
+    assert matches, f"{module} is in no room"
+    return max(matches)[1:]
+
+
+def outside(module, *packages):
+    """Name the packages that a module imports, anywhere, as long as they are in ``packages``."""
+    return {n.split(".")[0] for n in imports(module)} & set(packages)
+
+
+def at_top(module):
+    """Name the packages that come along when a module is imported."""
+    return {n.split(".")[0] for n in imports(module, top=True)}
+
+
+def in_rooms(*packages):
     chosen = [name for name in FILES if inside(name, packages)]
     assert chosen
     return pytest.mark.parametrize("module", chosen)
 
 
+def everywhere(test):
+    return pytest.mark.parametrize("module", FILES)(test)
+
+
 class TestLayers:
-    @modules(*GROUND)
+    @everywhere
+    def test_room_imports_only_what_lies_below(self, module):
+        line, room = room_of(module)
+        for name in own(module) - {"agr"}:  # agr itself is the front door, imported for its version
+            other_line, other = room_of(name)
+            assert other_line < line or other == room, f"{module} imports {name}"
+
+    @in_rooms(*LAYERS[0])
     def test_ground_imports_the_standard_library(self, module):
-        assert {name.split(".")[0] for name in imports(module)} <= sys.stdlib_module_names
+        found = {name.split(".")[0] for name in imports(module)} - {"agr"}
+        assert found <= sys.stdlib_module_names
 
-    @modules("agr.core")
-    def test_core_knows_no_task(self, module):
-        allowed = ("agr.core", "agr.errors", "agr._version")
-        assert all(inside(name, allowed) for name in own(module)), own(module)
+    @in_rooms(*PLAIN)
+    def test_plain_install_is_enough(self, module):
+        assert not at_top(module) & HEAVY
+        asked = {"pandas"} if module == "agr.bulk.frame" else set()  # for a DataFrame
+        found = outside(module, *BELOW_TRAINING - KERAS)
+        assert found == asked, "not inside functions either"
 
-    @modules("agr.datasets")
-    def test_readers_know_no_estimator(self, module):
-        allowed = ("agr.datasets", "agr.core.data", "agr.core.images", "agr.core.duplicates")
-        assert all(inside(name, allowed + GROUND) for name in own(module)), own(module)
+    @in_rooms("agr.datasets", "agr.evaluation")
+    def test_tables_know_no_network(self, module):
+        assert not outside(module, *KERAS)
 
-    @modules(*ROOMS)
-    def test_rooms_do_not_know_each_other(self, module):
-        room = ".".join(module.split(".")[:2])
-        allowed = (room, "agr.core", "agr.errors")
-        assert all(inside(name, allowed) for name in own(module)), own(module)
+    @everywhere
+    def test_keras_is_imported_below_training_or_late(self, module):
+        assert not at_top(module) & KERAS or inside(module, ("agr.training",))
+        assert "keras_tuner" not in outside(module, "keras_tuner") or inside(
+            module, ("agr.training.tuning",)
+        )
 
-    @modules("agr.predictor")
-    def test_predictor_holds_no_task_logic(self, module):
-        assert not any(inside(name, (*ROOMS, "agr.datasets", "agr.cli")) for name in own(module))
+    @everywhere
+    def test_what_imports_keras_at_its_top_is_imported_late(self, module):
+        if not at_top(module) & KERAS:
+            found = {n for n in imports(module, top=True) if n in FILES and at_top(n) & KERAS}
+            assert not found, f"{module} imports {found}"
 
-    @pytest.mark.parametrize(
-        "module", [name for name in FILES if not inside(name, ("agr.cli", "agr.__main__"))]
-    )
-    def test_nothing_imports_the_command_line(self, module):
-        assert not any(inside(name, ("agr.cli",)) for name in own(module))
+    @everywhere
+    def test_matplotlib_stays_with_the_plots(self, module):
+        assert not outside(module, "matplotlib") or inside(module, ("agr.plots",))
+        assert "matplotlib" not in at_top(module)
 
-    @modules("agr.cli")
+    @in_rooms("agr.cli")
     def test_command_line_imports_inside_bodies(self, module):
         found = {name for name in imports(module, top=True) if inside(name, ("agr",))}
         assert all(inside(name, ("agr.cli",)) for name in found), found
-
-    @pytest.mark.parametrize("module", FILES)
-    def test_keras_is_imported_late(self, module):
-        late = KERAS if inside(module, KERAS) else ()
-        top = imports(module, top=True)
-        keras = {n for n in top if n.split(".")[0] in {"keras", "keras_tuner", "tensorflow"}}
-        assert not keras or late
-        starred = {n for n in top if inside(n, KERAS) and n != "agr.core.backbones"}
-        assert not starred or late
-        if not inside(module, ("agr.core.tuning",)):
-            assert not any(n.startswith("keras_tuner") for n in imports(module))
-
-    @pytest.mark.parametrize("module", FILES)
-    def test_pandas_stays_with_the_tables(self, module):
-        if not inside(module, TABLES):
-            assert "pandas" not in {n.split(".")[0] for n in imports(module)}
-
-    @pytest.mark.parametrize("module", FILES)
-    def test_matplotlib_stays_with_the_plots(self, module):
-        matplotlib = {n for n in imports(module) if n.split(".")[0] == "matplotlib"}
-        assert not matplotlib or inside(module, ("agr.plots",))
-        assert not {n for n in imports(module, top=True) if n in matplotlib}
 
     def test_one_file_imports_onnx_runtime(self):
         """It keeps ONNX Runtime from reporting, before the import."""
         found = [name for name in FILES if any(inside(n, ("onnxruntime",)) for n in imports(name))]
         assert found == ["agr.core.runtime"]
 
-    @pytest.mark.parametrize("module", FILES)
+    @everywhere
+    def test_no_module_name_is_put_together(self, module):
+        """Only the registry and the front doors import by a string, and theirs are whole."""
+        for node in ast.walk(parsed(module)):
+            if isinstance(node, ast.JoinedStr):
+                first = node.values[0] if node.values else None
+                start = first.value if isinstance(first, ast.Constant) else ""
+                assert module == "agr.tasks" or not start.startswith("agr."), ast.unparse(node)
+            if isinstance(node, ast.Call) and module not in ("agr.tasks", "agr"):
+                name = ast.unparse(node.func).split(".")[-1]
+                if name in ("import_module", "resolve_name", "__import__"):
+                    assert isinstance(node.args[0], ast.Constant), ast.unparse(node)
+
+    def test_core_is_small(self):
+        lines = sum(
+            len(path.read_text().splitlines())
+            for name, path in FILES.items()
+            if inside(name, ("agr.core",))
+        )
+        assert lines <= 900
+
+    @everywhere
     def test_no_file_named_after_nothing(self, module):
-        assert module.split(".")[-1] not in {"utils", "helpers", "common", "misc"}
+        assert module.split(".")[-1] not in {"utils", "util", "helpers", "common", "misc"}
+
+    @everywhere
+    def test_top_holds_the_front_only(self, module):
+        front = {"agr", "_version", "__main__", "errors", "tasks", "prediction", "predictor"}
+        assert FILES[module].parent != ROOT or module.split(".")[-1] in front
 
     def test_rooms_hold_the_same_files(self):
         names = [
             {name.removeprefix(room) for name in FILES if inside(name, (room,))} for room in ROOMS
         ]
-        extra = {".bins"}  # ages only
+        extra = {".bins", ".answer"}  # ages only
         assert names[0] - extra == names[1] == names[2]
 
 
@@ -176,6 +224,7 @@ class TestLayers:
 def test_all_is_sorted_and_exists(name):
     module = importlib.import_module(name)
     assert module.__all__ == sorted(module.__all__)
+    assert dir(module) == module.__all__
     for public in module.__all__:
         value = getattr(module, public)
         assert getattr(value, "__module__", name).startswith("agr") or not inspect.isclass(value)
@@ -183,18 +232,9 @@ def test_all_is_sorted_and_exists(name):
         module.Estimator  # noqa: B018
 
 
-def test_dir_and_all_of_agr():
-    assert dir(agr) == agr.__all__
-    assert set(agr._HOMES) == set(agr.__all__) - {"__version__"}
-    estimators = {home.split(":")[1] for home in TASKS.values()}
+def test_front_door_has_every_estimator():
+    estimators = {task.estimator.split(":")[1] for task in TASKS.values()}
     assert estimators == {name for name in agr.__all__ if name.endswith("Estimator")}
-
-
-def test_there_is_one_list_of_tasks():
-    for task, home in TASKS.items():
-        module, name = home.split(":")
-        assert module == f"agr.{task}"
-        assert getattr(importlib.import_module(module), name).task == task
 
 
 class TestLoaded:

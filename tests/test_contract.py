@@ -11,11 +11,12 @@ from PIL import Image
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 
-from agr.core.augment import Augmentation
-from agr.core.batches import hold_out
-from agr.core.engine import OnnxEngine
+from agr.core.answers import both_columns
+from agr.core.engine import Engine
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
+from agr.training.augmentation import Augmentation
+from agr.training.batches import hold_out
 
 
 @pytest.fixture(params=list(TASKS))
@@ -198,7 +199,7 @@ class TestFit:
         gender.fit(X, y, validation_data=(X[:32], swapped[:32]), callbacks=[callback])
         assert gender.history_[-1]["accuracy"] > 0.9
         assert gender.history_[-1]["val_accuracy"] < 0.1
-        assert gender.calibration_["temperature"] == pytest.approx(4)  # sure and wrong
+        assert gender.calibration_["temperature"] == pytest.approx(4, rel=1e-3)  # sure and wrong
         assert [logs["val_loss"] for logs in seen] == [e["val_loss"] for e in gender.history_]
 
     def test_augmentation_may_be_an_object(self, new_estimator, few, tmp_path):
@@ -421,11 +422,13 @@ class TestSaved:
         )
 
     def test_onnx_answers_as_keras(self, model, task):
-        engine = OnnxEngine(model.folder, task)
+        engine = Engine(model.folder, task)
         images = model.X_test[:, :16, :16]
         for n in (1, 7, 60):
             np.testing.assert_allclose(
-                engine(images[:n]), model.estimator.predict_proba(images[:n]), atol=1e-5
+                both_columns(engine(images[:n])) if task == "gender" else engine(images[:n]),
+                model.estimator.predict_proba(images[:n]),
+                atol=1e-5,
             )
 
     def test_card_names_task_and_notes(self, model, task, tmp_path):
@@ -457,9 +460,9 @@ class TestCalibration:
         copy = type(model.estimator).load(model.folder)
         rng = np.random.default_rng(0)
         shuffled = rng.permutation(model.y_test)
-        before = copy._outputs(model.X_test)
+        before = copy.outputs(model.X_test)
         assert copy.calibrate(model.X_test, shuffled) is copy
-        after = copy._outputs(model.X_test)
+        after = copy.outputs(model.X_test)
         if task == "age":
             np.testing.assert_array_equal(after, before)
             assert copy.calibration_["margin"] > model.estimator.calibration_["margin"]
@@ -489,7 +492,9 @@ class TestCalibration:
         X, y = few[0], few[1][name]
         plain = {}
         for temperature in (1.0, 2.0):
-            monkeypatch.setattr("agr.core.classifier.fit_temperature", lambda *a, t=temperature: t)
+            monkeypatch.setattr(
+                "agr.training.classifier.fit_temperature", lambda *a, t=temperature: t
+            )
             estimator = new_estimator(name, epochs=1).fit(X, y)
             assert estimator.calibration_ == {"temperature": temperature}
             plain[temperature] = estimator.predict_proba(X)

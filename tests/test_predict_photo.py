@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,9 +11,9 @@ from PIL import Image
 from agr import Predictor
 from agr.core import images
 from agr.core.images import read_image, read_photo
-from agr.detect import DEFAULT, Detection, open_detector
 from agr.errors import ImageError, MissingExtraError, ParameterError
-from agr.predictor import Face
+from agr.photo.detectors import DEFAULT, Detection, open_detector
+from agr.prediction import Face
 
 FRAMING = {"left_eye": (0.3, 0.3), "right_eye": (0.7, 0.3)}
 
@@ -127,7 +128,7 @@ class TestDetector:
 
     def test_absent_package_is_told_at_once(self, models, monkeypatch):
         monkeypatch.setitem(sys.modules, "mtcnn", None)
-        with pytest.raises(MissingExtraError, match=r'pip install "agr\[detect\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[detect\]"'):
             Predictor(**models, detector="mtcnn")
 
     def test_crops_open_no_detector(self, models, astronaut):
@@ -142,7 +143,7 @@ class TestDetector:
             opened.append(name)
             return open_detector(name, **options)
 
-        monkeypatch.setattr("agr.detect.open_detector", count)
+        monkeypatch.setattr("agr.photo.detectors.open_detector", count)
         reader = Predictor(**models)
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(reader.predict_photo, [photo] * 4))
@@ -150,7 +151,7 @@ class TestDetector:
         assert all(answer == answers[0] for answer in answers)
 
     def test_mtcnn_finds_the_same_faces(self, models, photo, predictor):
-        pytest.importorskip("mtcnn", reason="the extra agr[detect] is not installed")
+        pytest.importorskip("mtcnn", reason="the extra agr-faces[detect] is not installed")
         found = Predictor(**models, detector="mtcnn").predict_photo(photo)
         for ours, theirs, side in zip(
             predictor.predict_photo(photo), found, (240, 120), strict=True
@@ -162,6 +163,36 @@ class TestDetector:
 
 
 class TestStream:
+    def test_a_callers_detector_is_asked_by_one_thread_at_a_time(self, models):
+        class Alone(Painted):
+            inside = most = 0
+
+            def __call__(self, image):
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+                time.sleep(0.01)
+                self.inside -= 1
+                return super().__call__(image)
+
+        detector = Alone((10, 10, 30))
+        reader = Predictor(**models, detector=detector, threads=4)
+        blank = np.full((60, 60, 3), 99, np.uint8)
+        assert [len(faces) for faces in reader.stream_photos([blank] * 12)] == [1] * 12
+        assert detector.most == 1
+
+    def test_few_are_taken_ahead(self, models, photo):
+        taken = []
+
+        def endless():
+            while True:
+                taken.append(photo)
+                yield photo
+
+        stream = Predictor(**models, threads=2).stream_photos(endless())
+        next(stream)
+        assert len(taken) == 4
+        stream.close()
+
     def test_order_and_errors(self, predictor, photo, astronaut, tmp_path):
         broken = tmp_path / "broken.jpg"
         broken.write_bytes(b"no picture")
@@ -225,7 +256,9 @@ class TestFormats:
         np.testing.assert_allclose(found[0].box, expected[0].box, atol=6)
 
     def test_heic(self, predictor, photo, tmp_path):
-        heif = pytest.importorskip("pillow_heif", reason="the extra agr[heic] is not installed")
+        heif = pytest.importorskip(
+            "pillow_heif", reason="the extra agr-faces[heic] is not installed"
+        )
         path = tmp_path / "photo.heic"
         heif.from_pillow(photo).save(path, quality=90)
         for source in (path, path.read_bytes(), io.BytesIO(path.read_bytes())):
@@ -236,12 +269,12 @@ class TestFormats:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         path = tmp_path / "photo.heic"
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-        with pytest.raises(MissingExtraError, match=r'photo.heic .* pip install "agr\[heic\]"'):
+        with pytest.raises(MissingExtraError, match=r'photo.heic .* "agr-faces\[heic\]"'):
             predictor.predict_photo(path)
-        assert "agr[heic]" in next(predictor.stream([path])).error
+        assert "agr-faces[heic]" in next(predictor.stream([path])).error
 
     def test_damaged_heic(self, tmp_path):
-        pytest.importorskip("pillow_heif", reason="the extra agr[heic] is not installed")
+        pytest.importorskip("pillow_heif", reason="the extra agr-faces[heic] is not installed")
         path = tmp_path / "photo.heic"
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
         with pytest.raises(ImageError, match="cannot be decoded"):

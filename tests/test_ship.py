@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import onnxruntime
 
-from agr.core import networks
-from agr.core.export import export_onnx
+from agr.training.networks import build as networks
+from agr.training.networks.export import export_onnx
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,7 +25,7 @@ def network():
     with_seed = keras.utils.set_random_seed
     with_seed(0)
     return networks.build(
-        "face_resnet", 48, weights="auto", dropout=0.0, n_outputs=2, task="gender"
+        "face_resnet", 48, weights="auto", dropout=0.0, last_layer=("sigmoid", 1), task="gender"
     )
 
 

@@ -3,7 +3,6 @@
 import os
 import re
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,20 +11,20 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 from typer.testing import CliRunner
 
 from agr.cli import app
-from agr.core import networks
-from agr.core.backbones import BACKBONES
-from agr.core.data import Split
 from agr.datasets import utkface
+from agr.datasets.faces import Split
 from agr.errors import ParameterError
-from agr.tasks import TASKS, estimator_class
+from agr.tasks import TASKS
+from agr.training.networks import build as networks
+from agr.training.networks.registry import BACKBONES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "systems.md").read_text()
 LINES = re.findall(r"^agr train .*$", DOCUMENT, flags=re.MULTILINE)
 RECIPES = {
-    (task, name): stages
+    (task, name): recipe.stages
     for task in TASKS
-    for name, stages in import_module(f"agr.{task}.recipes").RECIPES.items()
+    for name, recipe in TASKS[task].load_recipes().items()
 }
 sys.path.insert(0, str(ROOT / "benchmarks"))
 try:
@@ -44,7 +43,7 @@ def asked(monkeypatch, tmp_path):
         seen.append(run)
         raise ParameterError("enough")
 
-    monkeypatch.setattr("agr.training_run.train_run", train)
+    monkeypatch.setattr("agr.runs.train.train_run", train)
 
     def ask(words):
         result = CliRunner().invoke(app, words)
@@ -66,7 +65,7 @@ class TestRecipes:
             assert (run.task, run.recipe) in RECIPES
         stages = RECIPES[run.task, run.recipe] if run.recipe else [{}]
         for stage in stages:
-            estimator_class(run.task)(**{**stage, **run.parameters})._check_parameters()
+            TASKS[run.task].load_estimator()(**{**stage, **run.parameters})._check_own_parameters()
 
     @pytest.mark.parametrize(
         ("name", "cycles", "activation"),
@@ -80,7 +79,7 @@ class TestRecipes:
     )
     def test_conv_cycles(self, name, cycles, activation):
         (stage,) = RECIPES["gender", name]
-        assert RECIPES["age", name] == RECIPES["race", name] == [stage]
+        assert RECIPES["age", name] == RECIPES["race", name] == (stage,)
         model = built(stage, 64)
         kinds = [type(layer).__name__ for layer in model.layers]
         assert kinds.count("Conv2D") == cycles
@@ -89,9 +88,9 @@ class TestRecipes:
 
     def test_inception_first_learns_the_head_then_the_layers_from_52_on(self):
         head, rest = RECIPES["gender", "inception"]
-        assert RECIPES["race", "inception"] == [head, rest]
+        assert RECIPES["race", "inception"] == (head, rest)
         number = {"head": "regression"}
-        assert RECIPES["age", "inception"] == [head | number, rest | number]
+        assert RECIPES["age", "inception"] == (head | number, rest | number)
         assert (head["weights"], "weights" in rest) == ("imagenet", False)
         for stage, first in ((head, None), (rest, 52)):
             model = built({**stage, "weights": None}, 75)
@@ -111,10 +110,10 @@ class TestRecipes:
         ],
     )
     def test_age_classes(self, name, n_bins):
-        estimator = estimator_class("age")(**RECIPES["age", name][0])
+        estimator = TASKS["age"].load_estimator()(**RECIPES["age", name][0])
         ages = np.arange(7.0, 101)
-        estimator._learn_labels(ages)
-        targets = estimator._targets(ages)
+        estimator.learn_labels(ages)
+        targets = estimator.targets(ages)
         assert targets.shape == (94, n_bins)
         assert set(targets.ravel()) == {0, 1}  # one class each, not spread
 
@@ -124,7 +123,7 @@ class TestRecipes:
 
 
 def built(stage, size):
-    estimator = estimator_class("gender")(
+    estimator = TASKS["gender"].load_estimator()(
         **{k: v for k, v in stage.items() if k not in ("head", "bins", "label_sd")}
     )
     return networks.build(
@@ -132,7 +131,7 @@ def built(stage, size):
         size,
         weights=None,
         dropout=estimator.dropout,
-        n_outputs=2,
+        last_layer=("sigmoid", 1),
         task="gender",
         options=estimator.network_options,
         trainable=estimator.trainable,
@@ -151,7 +150,7 @@ class TestConfigurations:
         )
         assert run.parameters == configuration.parameters
         for stage in configuration.stages:
-            estimator_class(run.task)(**stage)._check_parameters()
+            TASKS[run.task].load_estimator()(**stage)._check_own_parameters()
 
     def test_every_recipe_of_a_system_is_compared(self):
         compared = {c.recipe for c in systems.CONFIGURATIONS if c.recipe}
@@ -177,7 +176,7 @@ def budget(drawn_utkface, tmp_path_factory):
 def small(monkeypatch):
     """Let an estimator without a network be the tiny one."""
     for task in TASKS:
-        defaults = estimator_class(task).__init__.__kwdefaults__
+        defaults = TASKS[task].load_estimator().__init__.__kwdefaults__
         monkeypatch.setitem(defaults, "network", "tiny")
         monkeypatch.setitem(defaults, "image_size", 16)
         monkeypatch.setitem(defaults, "batch_size", 8)

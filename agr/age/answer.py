@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
-from agr.core.calibration import distribution_interval
+from agr.core.intervals import distribution_interval
 
 COVERAGE = 0.9
 # A label of k whole years is a point, its bin of one year lies half a year to either side.
@@ -63,6 +63,16 @@ def raw_intervals(
     return distribution_interval(outputs, edges, COVERAGE)
 
 
+def intervals(
+    outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any], margin: float
+) -> npt.NDArray[np.float64]:
+    """Widen the raw intervals by the calibrated margin; the age itself always lies inside."""
+    ages = years(outputs, meaning)
+    low, high = raw_intervals(outputs, meaning).T
+    ends = np.stack([np.minimum(low - margin, ages), np.maximum(high + margin, ages)], axis=1)
+    return np.asarray(np.clip(ends, *AGE_RANGE))
+
+
 def answer(
     outputs: npt.NDArray[np.floating[Any]], manifest: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -80,12 +90,9 @@ def answer(
     list of dict
         Fields of each result.
     """
-    meaning, margin = manifest["meaning"], manifest["calibration"]["margin"]
-    ages = years(outputs, meaning)
-    intervals = raw_intervals(outputs, meaning) + np.array([-margin, margin])
-    low = np.clip(np.minimum(intervals[:, 0], ages), *AGE_RANGE)
-    high = np.clip(np.maximum(intervals[:, 1], ages), *AGE_RANGE)
+    ages = years(outputs, manifest["meaning"])
+    ends = intervals(outputs, manifest["meaning"], manifest["calibration"]["margin"])
     return [
-        {"age": float(age), "age_interval": (float(a), float(b))}
-        for age, a, b in zip(ages, low, high, strict=True)
+        {"age": float(age), "age_interval": (float(low), float(high))}
+        for age, (low, high) in zip(ages, ends, strict=True)
     ]

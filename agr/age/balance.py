@@ -1,42 +1,42 @@
-"""Balancing of ages in training: what ``balance`` may say, and what it does."""
+"""How age training makes up for rare ages.
+
+Nothing is the default: on UTKFace, weights let the old gain what everybody else loses, and more, so
+that the mean error grows (``benchmarks/results/balancing.csv``).
+"""
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
-from agr.core.balance import Plan, inverse_frequency, show_all
-from agr.errors import ParameterError, choice
+from agr.training.balancing import Plan, Strategy, inverse_frequency, show_all
 
-BALANCES = ("weights", "smoothed_weights")
+DEFAULT = None
 SMOOTHING_YEARS = 2.0
 
 
-def check(balance: str | None) -> None:
-    """Refuse a ``balance`` that `make_plan` does not know."""
-    if balance is not None and balance not in BALANCES:
-        raise ParameterError(choice("balance", balance, [None, *BALANCES]))
+class YearWeights(Strategy):
+    """Every year of age counts the same, so that one with one picture weighs as one with many."""
+
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Show every picture, weighted."""
+        return show_all(len(y), inverse_frequency(_whole_years(y)))
 
 
-def make_plan(y: npt.NDArray[np.floating], balance: str | None) -> Plan:
-    """Plan the epochs.
+class SmoothedYearWeights(Strategy):
+    """Ages count by how rare they and those near them are; see `sample_weight`."""
 
-    Parameters
-    ----------
-    y : array of shape (n,)
-        Training ages in years.
-    balance : {"weights", "smoothed_weights"} or None
-        ``"weights"`` lets every year of age count the same, so that a year with one picture counts
-        as much as one with a thousand; ``"smoothed_weights"`` is `sample_weight`.
+    def plan(self, y: npt.NDArray[Any], seed: int) -> Plan:
+        """Show every picture, weighted."""
+        return show_all(len(y), sample_weight(y))
 
-    Returns
-    -------
-    Plan
-        For `agr.core.training.train`.
-    """
-    if balance is None:
-        return show_all(len(y))
-    weigh = inverse_frequency if balance == "weights" else sample_weight
-    return show_all(len(y), weigh(_whole_years(y)))
+
+STRATEGIES: dict[str, Strategy] = {
+    "weights": YearWeights(),
+    "smoothed_weights": SmoothedYearWeights(),
+}
+SEARCHED = tuple(STRATEGIES)
 
 
 def sample_weight(y: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -29,16 +29,13 @@ def make_edges(bins: str | Sequence[float], ages: npt.ArrayLike) -> Floats:
     """
     end = AGE_RANGE[1] + 1
     if isinstance(bins, str):
+        check_name(bins)
         if bins == "balanced":
             shares = np.linspace(0, 1, BALANCED_BINS + 1)[1:-1]
             cuts = np.quantile(np.asarray(ages, dtype=float), shares)
             starts = np.unique(np.concatenate([[AGE_RANGE[0]], np.ceil(cuts)]))
-        elif bins in NAMED_BINS:
-            starts = np.asarray(NAMED_BINS[bins])
         else:
-            raise ParameterError(
-                choice("bins", bins, [*NAMED_BINS, "balanced"]) + " Or give a list of edges."
-            )
+            starts = np.asarray(NAMED_BINS[bins])
     else:
         try:
             starts = np.asarray(bins, dtype=float)
@@ -51,6 +48,14 @@ def make_edges(bins: str | Sequence[float], ages: npt.ArrayLike) -> Floats:
                 f"{AGE_RANGE[0]} and {AGE_RANGE[1]} years, got {bins!r}."
             )
     return np.append(starts.astype(float), end)
+
+
+def check_name(bins: str) -> None:
+    """Refuse a name that stands for no bins."""
+    if bins not in (*NAMED_BINS, "balanced"):
+        raise ParameterError(
+            choice("bins", bins, [*NAMED_BINS, "balanced"]) + " Or give a list of edges."
+        )
 
 
 def find_bins(ages: npt.ArrayLike, edges: Floats) -> npt.NDArray[np.intp]:
@@ -79,7 +84,7 @@ def find_bins(ages: npt.ArrayLike, edges: Floats) -> npt.NDArray[np.intp]:
     return np.searchsorted(edges, years, side="right") - 1
 
 
-def soft_targets(ages: npt.ArrayLike, edges: Floats, sd: float) -> npt.NDArray[np.float32]:
+def spread_over_bins(ages: npt.ArrayLike, edges: Floats, sd: float) -> npt.NDArray[np.float32]:
     """Spread each age over the bins near it, as a normal distribution.
 
     Gao et al., Deep Label Distribution Learning with Label Ambiguity, TIP 2017.

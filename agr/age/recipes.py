@@ -1,33 +1,22 @@
-"""Named trainings of the age estimator: stages, each from the weights of the one before."""
+"""Named trainings of the age estimator."""
 
-from typing import Any
+from dataclasses import replace
 
-from agr.core.recipes import (
-    AVERAGE,
-    CONV_CYCLES,
-    CYCLE,
-    FINE_TUNE,
-    IMDB_WIKI,
-    TAUGHT,
-    with_parameters,
-)
+from agr.training.recipes import CONV_CYCLES, CYCLE, FINE_TUNE, IMDB_WIKI, TAUGHT, Recipe
 
-REGRESSION = {"head": "regression"}
 PLAIN_BINS = {"label_sd": 0.0}  # each age belongs to its own bin only
 
-RECIPES: dict[str, list[dict[str, Any]]] = {
+RECIPES = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": [*TAUGHT, CYCLE, CYCLE, AVERAGE],
+    "shipped": replace(TAUGHT, stages=(*TAUGHT.stages, CYCLE, CYCLE), average=True),
     **CONV_CYCLES,
-    "conv_cycles_regression": with_parameters(CONV_CYCLES["conv_cycles"], **REGRESSION),
-    "conv_cycles_decade": with_parameters(CONV_CYCLES["conv_cycles"], bins="decade", **PLAIN_BINS),
-    "conv_cycles_balanced": with_parameters(
-        CONV_CYCLES["conv_cycles"], bins="balanced", **PLAIN_BINS
-    ),
+    "conv_cycles_regression": CONV_CYCLES["conv_cycles"].having(head="regression"),
+    "conv_cycles_decade": CONV_CYCLES["conv_cycles"].having(bins="decade", **PLAIN_BINS),
+    "conv_cycles_balanced": CONV_CYCLES["conv_cycles"].having(bins="balanced", **PLAIN_BINS),
     # As published with the IMDB-WIKI pictures: the mean absolute error of a number of years.
-    "imdb_wiki": with_parameters(IMDB_WIKI, **REGRESSION),
+    "imdb_wiki": IMDB_WIKI.having(head="regression"),
     "fine_tune": FINE_TUNE["fine_tune"],
-    "inception": with_parameters(FINE_TUNE["inception"], **REGRESSION),
-    "life_stages": [{"bins": "life_stages", **PLAIN_BINS}],
-    "ad_groups": [{"bins": "ad_groups", **PLAIN_BINS}],  # nobody under 7: --min-age 7
+    "inception": FINE_TUNE["inception"].having(head="regression"),
+    "life_stages": Recipe(({"bins": "life_stages", **PLAIN_BINS},)),
+    "ad_groups": Recipe(({"bins": "ad_groups", **PLAIN_BINS},)),  # nobody under 7: --min-age 7
 }

@@ -16,7 +16,7 @@ from typing import Any
 
 from agr.errors import ArtifactError
 
-FORMAT = 1
+FORMAT = 2  # 1 had two outputs for gender
 MANIFEST, KERAS, ONNX, CARD = "agr.json", "model.keras", "model.onnx", "README.md"
 
 Manifest = dict[str, Any]
@@ -137,7 +137,8 @@ def read_manifest(folder: str | os.PathLike[str], task: str) -> Manifest:
         raise ArtifactError(f"{path} is damaged ({error!r}); save the model again.") from None
     if not isinstance(version, int) or version > FORMAT:
         raise ArtifactError(
-            f"{folder} has format {version}, this agr reads up to {FORMAT}: pip install -U agr."
+            f"{folder} has format {version}, this agr reads up to {FORMAT}: "
+            "pip install -U agr-faces"
         )
     if stated != _manifest_digest(manifest):
         raise ArtifactError(f"{path} was changed after it was saved; save the model again.")

@@ -159,7 +159,7 @@ def _open_heif(stream: Any, name: str) -> Image.Image:
         import pillow_heif
     except ImportError:
         raise MissingExtraError(
-            f'{name} is HEIC, which needs pillow-heif: pip install "agr[heic]"'
+            f'{name} is HEIC, which needs pillow-heif: pip install "agr-faces[heic]"'
         ) from None
     opened: Image.Image = pillow_heif.open_heif(stream).to_pillow()
     return opened

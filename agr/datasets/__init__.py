@@ -1,15 +1,25 @@
-"""Readers of data sets: each gives one `agr.core.data.Faces` table."""
+"""Readers of data sets: each gives one `agr.datasets.faces.Faces` table."""
 
 import os
-from importlib import import_module
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agr.errors import require
+
+with require("train"):
+    import pandas  # noqa: F401  # every reader's table
+
 if TYPE_CHECKING:
-    from agr.core.data import Faces
+    from agr.datasets.faces import Faces
 
 
-def read_any(data: str | os.PathLike[str]) -> "Faces":
+def read_any(
+    data: str | os.PathLike[str],
+    *,
+    columns: Mapping[str, str] | None = None,
+    labels: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+) -> "Faces":
     """Read labelled pictures of the kind that a path's name tells.
 
     Parameters
@@ -17,6 +27,8 @@ def read_any(data: str | os.PathLike[str]) -> "Faces":
     data : path
         A folder of UTKFace pictures, IMDB's or WIKI's ``.mat`` file, or a ``.csv`` or ``.parquet``
         table with the columns path, age, gender and race.
+    columns, labels
+        A table's own names and words; see `agr.datasets.table.read`.
 
     Returns
     -------
@@ -27,16 +39,31 @@ def read_any(data: str | os.PathLike[str]) -> "Faces":
     ------
     DatasetError
         It is none of these.
+    ParameterError
+        ``columns`` or ``labels`` for what is no table.
     """
-    from agr.errors import DatasetError
+    from agr.errors import DatasetError, ParameterError
 
     path = Path(data)
-    readers = {".mat": "imdb_wiki", ".csv": "table", ".parquet": "table"}
-    name = "utkface" if path.is_dir() else readers.get(path.suffix.lower())
-    if name is None or not path.exists():
+    kind = "folder" if path.is_dir() else path.suffix.lower()
+    if kind not in ("folder", ".mat", ".csv", ".parquet") or not path.exists():
         raise DatasetError(
             f"{path} is {'no folder and no table' if path.exists() else 'not there'}; expected a "
             "folder of UTKFace pictures, a .csv or .parquet table, or a .mat file."
         )
-    faces: Faces = import_module(f"agr.datasets.{name}").read(path)
-    return faces
+    if kind in ("folder", ".mat") and (columns or labels):
+        raise ParameterError(
+            f"{path} is no table, so its columns and labels have no names of their own; leave out "
+            "--column and --label."
+        )
+    if kind == "folder":
+        from agr.datasets import utkface
+
+        return utkface.read(path)
+    if kind == ".mat":
+        from agr.datasets import imdb_wiki
+
+        return imdb_wiki.read(path)
+    from agr.datasets import table
+
+    return table.read(path, columns=columns, labels=labels)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agr.core.data import Faces, OnBad
+from agr.datasets.faces import Faces, OnBad
 from agr.datasets.table import Sieve, clean, is_blank, join, load_csv, lower
 from agr.errors import DatasetError
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agr.core.data import Faces, OnBad
+from agr.datasets.faces import Faces, OnBad
 from agr.datasets.table import Sieve, is_blank, join
 from agr.errors import DatasetError
 

@@ -4,8 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from agr.core.data import Faces, OnBad, ReadReport, make_faces, scan
 from agr.core.images import find_images
+from agr.datasets.faces import Faces, OnBad, ReadReport, make_faces, scan
 from agr.errors import DatasetError, ParameterError, choice
 
 GENDERS = ("male", "female")  # by code

@@ -1,14 +1,24 @@
-"""The gender task: labels, estimator, balancing and search space."""
+"""The gender task: labels, estimator, balancing, search space and recipes."""
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agr.gender.labels import LABELS
+
+if TYPE_CHECKING:
+    from agr.gender.estimator import GenderEstimator as GenderEstimator
 
 __all__ = ["GenderEstimator", "LABELS"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "GenderEstimator":
-        return import_module("agr.gender.estimator").GenderEstimator
+        from agr.errors import require
+
+        with require("train", "keras"):
+            from agr.gender.estimator import GenderEstimator
+        return GenderEstimator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,8 +1,13 @@
-"""Balancing of the gender labels in training: what ``balance`` may say, and what it does."""
+"""How gender training makes up for rare labels.
 
-from agr.core.balance import LABEL_BALANCES as BALANCES
-from agr.core.balance import check_label_balance as check
-from agr.core.balance import inverse_frequency as sample_weight
-from agr.core.balance import plan_labels as make_plan
+The two labels are nearly as frequent in UTKFace (48 and 52 %), so nothing is the default; every way
+of balancing labels is offered for data that are not like that.
+"""
 
-__all__ = ["BALANCES", "check", "make_plan", "sample_weight"]
+from agr.training.balancing import Strategy
+from agr.training.strategies import LABEL_STRATEGIES
+
+DEFAULT = None
+STRATEGIES: dict[str, Strategy] = dict(LABEL_STRATEGIES)
+# Those that keep every picture and need no further package.
+SEARCHED = ("weights", "sqrt_weights", "batches", "oversample", "augment")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agr.errors import LabelError, MissingExtraError
+from agr.errors import LabelError, require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,10 +37,8 @@ def new_figure(size: tuple[float, float] = SIZE) -> "Figure":
     MissingExtraError
         matplotlib is not installed.
     """
-    try:
+    with require("plots"):
         from matplotlib.figure import Figure
-    except ImportError:
-        raise _missing() from None
     return Figure(figsize=size, layout="constrained")
 
 
@@ -48,10 +46,8 @@ def axes(ax: "Axes | None", size: tuple[float, float] = SIZE) -> "Axes":
     """Give ``ax`` itself, or where it is None the Axes of a new pyplot figure."""
     if ax is not None:
         return ax
-    try:
+    with require("plots"):
         import matplotlib.pyplot as plt
-    except ImportError:
-        raise _missing() from None
     return plt.subplots(figsize=size, layout="constrained")[1]
 
 
@@ -133,7 +129,3 @@ def heat_table(ax: "Axes", values: Any, texts: Any, rows: list[str], columns: li
             ax.text(j, i, text, ha="center", va="center", color=colour, fontsize=small)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-
-
-def _missing() -> MissingExtraError:
-    return MissingExtraError('Plots need matplotlib: pip install "agr[plots]"')

@@ -12,7 +12,7 @@ from agr.plots.canvas import ALERT, INK, axes, set_title
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from agr.predictor import Face
+    from agr.prediction import Face
 
 SIDE = 160  # pixels of the longer side of a shown picture
 CAPTION = 0.32  # height of two lines of caption, in widths of a picture
@@ -96,7 +96,7 @@ def photo(photo: Any, faces: "Sequence[Face]", *, ax: "Axes | None" = None) -> "
     Axes
         What was drawn on.
     """
-    from agr.annotate import annotate
+    from agr.photo.annotate import annotate
 
     ax = axes(ax)
     ax.imshow(annotate(photo, faces))

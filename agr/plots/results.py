@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as sk
 
-from agr.core.metrics import CS_YEARS, regression_metrics, summary
 from agr.errors import ParameterError, choice
+from agr.evaluation.metrics import CS_YEARS, regression_metrics, summary
 from agr.plots.canvas import (
     ALERT,
     COLOURS,

@@ -1,8 +1,6 @@
-"""Named trainings of the race estimator: stages, each from the weights of the one before."""
+"""Named trainings of the race estimator."""
 
-from typing import Any
-
-from agr.core.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT, with_parameters
+from agr.training.recipes import CONV_CYCLES, FINE_TUNE, TAUGHT, Recipe
 
 # The first layers of the network that knew faces stay as they are, and the others learn slowly.
 SLOW = {
@@ -12,12 +10,11 @@ SLOW = {
     "balance": "sqrt_weights",
 }
 
-RECIPES: dict[str, list[dict[str, Any]]] = {
+RECIPES = {
     # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": [
-        TAUGHT[0],
-        *with_parameters([{"weights": "auto", "epochs": 8}, {"epochs": 6}, {"epochs": 6}], **SLOW),
-    ],
+    "shipped": Recipe(
+        ({"weights": "auto", "epochs": 8}, {"epochs": 6}, {"epochs": 6}), teaching=TAUGHT.teaching
+    ).having(**SLOW),
     **CONV_CYCLES,
     **FINE_TUNE,
 }

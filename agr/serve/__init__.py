@@ -1,1 +1,1 @@
-"""Answers over HTTP, and a page for phone and desktop; needs ``pip install "agr[serve]"``."""
+"""Answers over HTTP, and a page for phone and desktop; needs ``pip install "agr-faces[serve]"``."""

@@ -1,6 +1,6 @@
 """Videos and cameras: frames in, people out who keep their id.
 
-Needs ``pip install "agr[video]"``.
+Needs ``pip install "agr-faces[video]"``.
 
 >>> from agr import Predictor
 >>> from agr.video import People, Video
@@ -13,7 +13,10 @@ Needs ``pip install "agr[video]"``.
 0
 """
 
-from agr.video.people import People, Person
-from agr.video.reading import Frame, Video
+from agr.errors import require
+
+with require("video"):
+    from agr.video.people import People, Person
+    from agr.video.reading import Frame, Video
 
 __all__ = ["Frame", "People", "Person", "Video"]

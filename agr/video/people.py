@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from agr.annotate import label_lines
 from agr.core.images import Pixels
 from agr.errors import ParameterError
-from agr.predictor import Face, Prediction, Predictor
+from agr.photo.annotate import label_lines
+from agr.prediction import Face, Prediction
+from agr.predictor import Predictor
 from agr.video.tracking import Tracker
 
 LEAST_SIGHTINGS = 2  # of a person who counts; what is seen in one frame only is often no face
 THUMBNAIL, CUT = (16, 12), 40  # pixels, and the mean difference of two that tells a cut
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Person(Face):
     """A face in a frame of a video, with what was read from it and from the person's frames before.
 
@@ -129,7 +130,7 @@ class People:
 
 
 def person_lines(person: Person) -> list[str]:
-    """Put into words what is known of a person, for `agr.annotate`.
+    """Put into words what is known of a person, for `agr.photo.annotate`.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 
 from agr.core.images import MAX_PIXELS, Pixels
-from agr.errors import MissingExtraError, ParameterError, VideoError
+from agr.errors import ParameterError, VideoError, require
 
 SCHEMES = ("rtsp://", "rtmp://", "srt://", "tcp://", "udp://")  # of cameras on the network
 CAMERAS = {"linux": ("/dev/video{}", "v4l2"), "darwin": ("{}", "avfoundation")}
@@ -37,12 +37,8 @@ def import_av() -> ModuleType:
     MissingExtraError
         It is not installed.
     """
-    try:
+    with require("video"):
         import av
-    except ImportError as error:
-        raise MissingExtraError(
-            f'Videos need packages: pip install "agr[video]" ({error})'
-        ) from error
     return av
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from agr.annotate import annotate
 from agr.errors import VideoError
+from agr.photo.annotate import annotate
 from agr.video.people import People, Person, person_lines
 from agr.video.reading import Frame, Video
 from agr.video.table import Table

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from agr.age.answer import answer, raw_intervals, years
-from agr.core.calibration import fit_margin
+from agr.training.calibration import fit_margin
 
 YEARS = {"head": "bins", "edges": list(range(122)), "centers": list(range(121))}
 NUMBER = {"head": "regression"}

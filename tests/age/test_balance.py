@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from agr.age.balance import BALANCES, make_plan, sample_weight
+from agr.age.balance import STRATEGIES, sample_weight
 from agr.errors import ParameterError
+from agr.training.balancing import find_strategy
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +47,22 @@ def test_ends_of_the_range(age):
 
 def test_weights_let_every_year_count_the_same():
     ages = np.repeat([20.0, 60.5, 61.0], [400, 99, 1])
-    weights = make_plan(ages, "weights").weights
+    weights = STRATEGIES["weights"].plan(ages, 0).weights
     masses = [weights[:400].sum(), weights[400:499].sum(), weights[499:].sum()]
     assert masses == pytest.approx([500 / 3] * 3)
 
 
-@pytest.mark.parametrize("balance", [None, *BALANCES], ids=str)
+@pytest.mark.parametrize("balance", [None, *STRATEGIES], ids=str)
 def test_every_picture_is_shown_once(ages, balance):
-    plan = make_plan(ages, balance)
+    plan = find_strategy(balance, STRATEGIES).plan(ages, 0)
     np.testing.assert_array_equal(plan.rows, np.arange(3000))
     assert plan.weights.mean() == pytest.approx(1)
     assert (plan.weights.std() > 0) == (balance is not None)
 
 
 def test_training_uses_it_only_when_asked(new_estimator, ages):
-    plain = new_estimator("age")._plan(ages, 0).weights
-    smooth = new_estimator("age", balance="smoothed_weights")._plan(ages, 0).weights
+    plain = new_estimator("age").strategy().plan(ages, 0).weights
+    smooth = new_estimator("age", balance="smoothed_weights").strategy().plan(ages, 0).weights
     assert (plain == 1).all()
     np.testing.assert_array_equal(smooth, sample_weight(ages))
 

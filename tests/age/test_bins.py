@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from agr.age.bins import bin_centers, find_bins, make_edges, soft_targets
+from agr.age.bins import bin_centers, find_bins, make_edges, spread_over_bins
 from agr.errors import LabelError, ParameterError
 
 
@@ -70,22 +70,22 @@ class TestTargets:
     edges = make_edges("years", [])
 
     def test_rows_sum_to_one(self):
-        rows = soft_targets([0, 33, 120], self.edges, 2.5)
+        rows = spread_over_bins([0, 33, 120], self.edges, 2.5)
         assert rows.shape == (3, 121)
         assert rows.dtype == np.float32
         np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-6)
 
     def test_peak_is_the_age_and_the_sides_are_alike(self):
-        (row,) = soft_targets([40], self.edges, 2.5)
+        (row,) = spread_over_bins([40], self.edges, 2.5)
         assert row.argmax() == 40
         np.testing.assert_allclose(row[30:40], row[50:40:-1], rtol=1e-4)
 
     def test_share_of_a_bin_by_hand(self):
-        (row,) = soft_targets([40], self.edges, 2.5)
+        (row,) = spread_over_bins([40], self.edges, 2.5)
         assert row[40] == pytest.approx(0.158519, abs=1e-5)  # of N(0, 1) between -0.2 and 0.2
 
     def test_zero_sd_is_one_hot(self):
-        rows = soft_targets([5, 25], make_edges("decade", []), 0)
+        rows = spread_over_bins([5, 25], make_edges("decade", []), 0)
         np.testing.assert_array_equal(rows, np.eye(11)[[0, 2]])
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from agr import Predictor
 from agr.age import AgeEstimator
 from agr.errors import LabelError, ParameterError
 
@@ -96,3 +97,17 @@ def test_few_validation_pictures_give_the_whole_range(new_estimator, faces):
     estimator = new_estimator("age", epochs=1).fit(X, y, validation_data=(X[:5], y[:5]))
     assert estimator.calibration_["margin"] == 120
     assert estimator.evaluate(X, y).overall["coverage"] == 1
+
+
+def test_interval_is_that_of_the_predictor(trained):
+    model = trained["age"]
+    estimator = AgeEstimator.load(model.folder)
+    ends = estimator.predict_interval(model.X_test)
+    found = Predictor("age", age=model.folder).predict(list(model.X_test))
+    expected = [one.age_interval for one in found]
+    np.testing.assert_allclose(ends, expected, atol=1e-3)
+    ages = estimator.predict(model.X_test)
+    assert ((ends[:, 0] <= ages) & (ages <= ends[:, 1])).all()
+    inside = (model.y_test >= ends[:, 0]) & (model.y_test <= ends[:, 1])
+    scores = estimator.evaluate(model.X_test, model.y_test).overall
+    assert inside.mean() == pytest.approx(scores["coverage"])

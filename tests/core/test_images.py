@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from agr.core import images
-from agr.core.data import scan
 from agr.core.images import find_images, read_image, read_photo, resize
+from agr.datasets.faces import scan
 from agr.errors import ImageError
 
 TRUNCATED = "cannot be decoded"

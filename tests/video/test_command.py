@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from agr.annotate import COLOURS
 from agr.cli import app
+from agr.photo.annotate import COLOURS
 
 
 def run(*words):

@@ -4,7 +4,7 @@ from PIL import Image
 
 from agr import Predictor
 from agr.errors import ParameterError
-from agr.predictor import Face
+from agr.prediction import Face
 from agr.video import People
 from agr.video.people import person_lines
 

@@ -168,7 +168,7 @@ class TestNoVideo:
 
     def test_absent_package(self, monkeypatch, grey_video):
         monkeypatch.setitem(sys.modules, "av", None)
-        with pytest.raises(MissingExtraError, match=r'pip install "agr\[video\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install "agr-faces\[video\]"'):
             Video(grey_video)
 
 

@@ -1,6 +1,6 @@
 // Boxes and labels on a canvas: over the camera's picture, and on the photo to download.
 
-// One colour a person, the same as those of agr/annotate.py; all carry dark letters.
+// One colour a person, the same as those of agr/photo/annotate.py; all carry dark letters.
 export const COLOURS = [
   "#ffd640", "#6cb8ff", "#ff8f6b", "#5fd9b4", "#f58fd2", "#a8e05f",
   "#c7a8ff", "#ffb347", "#5fe0f5", "#ff8a9a", "#d9c79a", "#e8ecef",

@@ -1,0 +1,32 @@
+"""``agr explore``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agr.cli.console import errors
+from agr.cli.options import Columns, Labels, own_names
+
+
+def explore(
+    data: Annotated[Path, typer.Argument(help="As --data of agr train.", show_default=False)],
+    output: Annotated[
+        Path,
+        typer.Option(
+            help="Folder for the page and its PNG and CSV files; needs the extra 'plots'.",
+            show_default=False,
+        ),
+    ],
+    columns: Columns = None,
+    labels: Labels = None,
+) -> None:
+    """Look at labelled pictures: who is in them, what is doubled, what is broken."""
+    with errors():
+        from agr.errors import require
+
+        with require("plots"):
+            from agr.runs.explore import write_report
+            from agr.runs.selection import Selection
+        selection = Selection(data=data, **own_names(columns, labels))
+        typer.echo(f"wrote {write_report(selection, output)}")

@@ -1,0 +1,91 @@
+"""``agr serve``."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from agr.cli.console import errors
+from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
+
+
+@grouped
+def serve(
+    models: Models,
+    computing: Computing,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Processes; each with its own models and limits.")
+    ] = 1,
+    detector: DetectorOption = DETECTOR,
+    picture_mib: Annotated[
+        float | None, typer.Option(help="Size of a picture at most; default: 10.")
+    ] = None,
+    request_mib: Annotated[
+        float | None, typer.Option(help="Size of a request at most; default: 40.")
+    ] = None,
+    megapixels: Annotated[
+        float | None, typer.Option(help="Pixels of a picture at most; default: 25.")
+    ] = None,
+    pictures: Annotated[
+        int | None, typer.Option(help="Pictures in a request at most; default: 32.")
+    ] = None,
+    client_requests: Annotated[
+        int | None,
+        typer.Option(help="Open requests of one client at most; 0: any number; default: 64."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds to receive, and to answer; default: 30.")
+    ] = None,
+    queue: Annotated[int | None, typer.Option(help="Pictures that may wait; default: 256.")] = None,
+    readers: Annotated[
+        int | None,
+        typer.Option(help="Processes that read pictures; default: one per core, 2 to 4."),
+    ] = None,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="AGR_API_KEY",
+            help="What clients must send as 'Authorization: Bearer KEY'. Better set the variable "
+            "AGR_API_KEY: other users of the machine can see options.",
+        ),
+    ] = None,
+) -> None:
+    """Answer over HTTP, with a page for phone and desktop at / and a reference at /docs.
+
+    Every other bound can be set by an environment variable; see docs/deploy.md.
+    """
+    with errors():
+        from agr.serve.launch import launch
+        from agr.serve.settings import MIB, Settings
+
+        given: dict[str, Any] = {
+            "max_picture_bytes": None if picture_mib is None else int(picture_mib * MIB),
+            "max_request_bytes": None if request_mib is None else int(request_mib * MIB),
+            "max_pixels": None if megapixels is None else int(megapixels * 1e6),
+            "max_pictures": pictures,
+            "max_client_requests": client_requests,
+            "timeout": timeout,
+            "queue_size": queue,
+            "readers": readers,
+            "api_key": api_key,
+        }
+        if request_mib is not None:  # whose bounds must hold at least one
+            one = int(request_mib * MIB)
+            given |= {"max_client_bytes": max(80 * MIB, one), "max_held_bytes": max(160 * MIB, one)}
+        # What is not asked for here may come from the environment: see `Settings`.
+        settings = Settings(**{name: v for name, v in given.items() if v is not None})
+        options = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in {**models.options(), **computing.options()}.items()
+        }
+        launch(
+            settings,
+            host=host,
+            port=port,
+            workers=workers,
+            predictor={**options, "detector": detector},
+        )

@@ -1,0 +1,1 @@
+"""Photos: finding faces, cutting them out upright, drawing on them."""

@@ -1,0 +1,1 @@
+"""Training: the estimators' base classes, and what a fit needs."""

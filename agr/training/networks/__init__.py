@@ -1,0 +1,1 @@
+"""Networks by name, their starting weights, and their export."""
