@@ -570,10 +570,10 @@ def test_a_problem_of_the_service_is_shown_and_can_be_tried_again(open_page, ser
 
 
 def test_a_key_is_asked_for_and_used(open_page, serve, make_png):
-    page = open_page(service=serve(api_key="open sesame"))
+    page = open_page(service=serve(api_key="open-sesame"))
     page.set_input_files("#files", [picture("face.png", make_png(44))])
     page.wait_for_selector("#key-form:visible")
-    page.fill("#key", "open sesame")
+    page.fill("#key", "open-sesame")
     page.press("#key", "Enter")
     answered(page)
     assert page.locator(".years").inner_text() == "44"
@@ -851,7 +851,7 @@ class TestDocs:
             assert page.locator(link).count() == 1
 
     def test_try_it(self, open_page, serve):
-        page = open_page("/docs", service=serve(api_key="open sesame"))
+        page = open_page("/docs", service=serve(api_key="open-sesame"))
         page.wait_for_selector(".operation")
         page.locator(".operation button").first.click()
         page.wait_for_function("() => document.querySelector('[role=status]').textContent")
