@@ -1,7 +1,7 @@
 """Estimates age, gender and race from face images with three independent models.
 
 >>> from agr import Predictor
->>> Predictor().predict("examples/astronaut.jpg").race
+>>> Predictor().predict("examples/portrait.jpg").race
 'white'
 """
 
@@ -12,6 +12,8 @@ from agr._version import __version__
 
 if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its first use
     from agr.age.estimator import AgeEstimator as AgeEstimator
+    from agr.bulk.cards import show as show
+    from agr.bulk.frame import to_frame as to_frame
     from agr.gender.estimator import GenderEstimator as GenderEstimator
     from agr.prediction import Face as Face
     from agr.prediction import Prediction as Prediction
@@ -25,6 +27,8 @@ _HOMES = {
     "Prediction": "agr.prediction",
     "Predictor": "agr.predictor",
     "RaceEstimator": "agr.race",
+    "show": "agr.bulk.cards",
+    "to_frame": "agr.bulk.frame",
 }
 __all__ = [
     "AgeEstimator",
@@ -34,6 +38,8 @@ __all__ = [
     "Predictor",
     "RaceEstimator",
     "__version__",
+    "show",
+    "to_frame",
 ]
 
 

@@ -35,7 +35,7 @@ def form(data: bytes, kind: str = f"multipart/form-data; boundary={BOUNDARY}") -
     head = 'Content-Disposition: form-data; name="images"; filename="a.jpg"'
     body = f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
     return (
-        f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
+        f"POST /v1/predict?faces=crop HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 
@@ -170,9 +170,16 @@ async def beside_bad_clients(load: Load, n: int) -> dict[str, Any]:
 
 
 def resident_mib(pid: int) -> float:
+    """Add up what the service and its readers hold."""
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    pids = [pid, *(int(n) for path in children for n in path.read_text().split())]
+    return round(sum(map(_resident_mib, pids)), 1)
+
+
+def _resident_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
-            return round(int(line.split()[1]) / 1024, 1)
+            return int(line.split()[1]) / 1024
     raise LookupError(pid)
 
 
