@@ -32,7 +32,7 @@ PLAIN = find_spec("tensorflow") is None
 BROUGHT = {
     "av",
     "fastapi",
-    "fastapi_offline",
+    "fastapi_swagger",
     "grpc",
     "h5py",
     "httptools",
@@ -155,7 +155,7 @@ class TestWorks:
 
 SERVE = (
     "fastapi",
-    "fastapi_offline",
+    "fastapi_swagger",
     "httptools",
     "prometheus_client",
     "python_multipart",
