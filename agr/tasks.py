@@ -48,7 +48,10 @@ class Task:
 
     def load_estimator(self) -> "type[ImageEstimator]":
         """Import the estimator's class."""
-        found: type[ImageEstimator] = resolve_name(self.estimator)
+        from agr.errors import require
+
+        with require("train"):
+            found: type[ImageEstimator] = resolve_name(self.estimator)
         return found
 
     def load_answer(self) -> "Answer":
@@ -76,7 +79,7 @@ def _task(name: str, estimator: str, answer: str, *, words: bool = True) -> Task
     room = f"agr.{name}"
     return Task(
         name,
-        estimator=f"{room}:{estimator}",
+        estimator=f"{room}.estimator:{estimator}",
         answer=answer,
         space=f"{room}.space:search_space",
         recipes=f"{room}.recipes:RECIPES",

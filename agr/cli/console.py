@@ -24,9 +24,9 @@ def errors() -> Iterator[None]:
         raise typer.Exit(1) from None
     except AgrError as error:
         fail(str(error))
-    except ModuleNotFoundError as error:  # of an extra, at a place that nobody worded
+    except ModuleNotFoundError as error:  # deep in a training; other extras have their doors
         try:
-            with require("all"):
+            with require("train"):
                 raise error
         except AgrError as worded:
             fail(str(worded))
