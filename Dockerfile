@@ -1,11 +1,10 @@
-# The service alone: prediction needs no tensorflow, so the image leaves it out.
+# The service alone: what a prediction needs, and the extra for the web.
 FROM python:3.12-slim AS build
 WORKDIR /src
-COPY setup.cfg pyproject.toml README.md LICENSE requirements-serve.txt ./
+COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY agr agr
 RUN python -m venv /opt/agr \
- && /opt/agr/bin/pip install --no-cache-dir --requirement requirements-serve.txt \
- && /opt/agr/bin/pip install --no-cache-dir --no-deps . \
+ && /opt/agr/bin/pip install --no-cache-dir ".[serve]" \
  && find /opt/agr -name "*.keras" -delete
 
 FROM python:3.12-slim

@@ -12,6 +12,8 @@ from agr._version import __version__
 
 if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its first use
     from agr.age.estimator import AgeEstimator as AgeEstimator
+    from agr.bulk.cards import show as show
+    from agr.bulk.frame import to_frame as to_frame
     from agr.gender.estimator import GenderEstimator as GenderEstimator
     from agr.prediction import Face as Face
     from agr.prediction import Prediction as Prediction
@@ -19,12 +21,14 @@ if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its
     from agr.race.estimator import RaceEstimator as RaceEstimator
 
 _HOMES = {
-    "AgeEstimator": "agr.age.estimator",
+    "AgeEstimator": "agr.age",
     "Face": "agr.prediction",
-    "GenderEstimator": "agr.gender.estimator",
+    "GenderEstimator": "agr.gender",
     "Prediction": "agr.prediction",
     "Predictor": "agr.predictor",
-    "RaceEstimator": "agr.race.estimator",
+    "RaceEstimator": "agr.race",
+    "show": "agr.bulk.cards",
+    "to_frame": "agr.bulk.frame",
 }
 __all__ = [
     "AgeEstimator",
@@ -34,13 +38,17 @@ __all__ = [
     "Predictor",
     "RaceEstimator",
     "__version__",
+    "show",
+    "to_frame",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # which would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

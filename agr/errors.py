@@ -14,14 +14,18 @@ AgrError
 ```
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 EXTRAS = {  # what needs each extra, as the beginning of a sentence
+    "all": "This needs",
     "balance": "SMOTE needs",
     "detect": "The detector mtcnn needs",
     "heic": "HEIC pictures need",
+    "openvino": "The engine openvino needs",
     "parquet": "Parquet needs",
     "plots": "Plots need",
     "serve": "The service needs",
@@ -71,13 +75,17 @@ class MissingExtraError(AgrError, ImportError):
 
 
 @contextmanager
-def require(extra: str) -> Iterator[None]:
+def require(extra: str, *packages: str) -> Iterator[None]:
     """Word the failure of the imports inside, which an extra brings.
+
+    Of two, one inside the other, the outer words it: it knows what the user asked for.
 
     Parameters
     ----------
     extra : str
         A key of `EXTRAS`.
+    *packages : str
+        Packages that must be there too, but take too long to import now.
 
     Raises
     ------
@@ -86,12 +94,15 @@ def require(extra: str) -> Iterator[None]:
     """
     try:
         yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] == "agr":
+        for package in packages:
+            if package not in sys.modules and find_spec(package) is None:
+                raise ModuleNotFoundError(name=package)
+    except (ModuleNotFoundError, MissingExtraError) as error:
+        package = (error.name or "agr").split(".")[0]
+        if package == "agr":
             raise  # a fault of ours
         raise MissingExtraError(
-            f'{EXTRAS[extra]} {error.name.split(".")[0]}: pip install "agr-faces[{extra}]"',
-            name=error.name,
+            f'{EXTRAS[extra]} {package}: pip install "agr-faces[{extra}]"', name=error.name
         ) from None
 
 

@@ -1,12 +1,55 @@
-"""What is read from a face."""
+"""What is read from a face, and the one schema that tables, JSON and replies derive from.
 
-from dataclasses import asdict, dataclass
+A result has fields, such as ``age_interval``; JSON shows them as they are. A table has flat columns
+instead, such as ``age_low`` and ``age_high``. Each field below declares the columns that its value
+falls apart into, and nothing else in agr lists them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from html import escape
 from typing import Any
 
+from agr.gender.labels import LABELS as GENDERS
+from agr.race.labels import LABELS as RACES
+
 Point = tuple[float, float]
+Place = tuple[str | int, ...]  # the keys that lead to a part of a field's value
+BOX = ("left", "top", "right", "bottom")
+LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
 @dataclass(frozen=True)
+class Column:
+    """A flat column of a table of results.
+
+    Attributes
+    ----------
+    name : str
+        Its heading.
+    place : tuple of str and int
+        The keys that lead to its value in a row with a key for each field.
+    digits : int or None
+        Decimal places that are worth reading; None for what is no measured number.
+    """
+
+    name: str
+    place: Place
+    digits: int | None = None
+
+
+def _declare(
+    about: str, columns: Mapping[str, Place] | None = None, digits: int | None = None
+) -> Any:
+    """Declare a field; without ``columns`` it is one column under its own name."""
+    return field(default=None, metadata={"about": about, "columns": columns, "digits": digits})
+
+
+def _shares(task: str, labels: Iterable[str]) -> dict[str, Place]:
+    return {f"{task}_{label}": (label,) for label in labels}
+
+
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """What was read from one face; a task that was left out is None.
 
@@ -22,22 +65,59 @@ class Prediction:
         Calibrated, by label; they sum to 1.
     error : str or None
         Why the picture could not be read; then everything else is None.
+
+    Examples
+    --------
+    >>> Prediction(age=31.62, age_interval=(24.2, 39.9), race="black")
+    <Prediction: 31.6 years (24 to 40), black>
     """
 
-    age: float | None = None
-    age_interval: tuple[float, float] | None = None
-    gender: str | None = None
-    gender_probabilities: dict[str, float] | None = None
-    race: str | None = None
-    race_probabilities: dict[str, float] | None = None
-    error: str | None = None
+    age: float | None = _declare("Years.", digits=2)
+    age_interval: tuple[float, float] | None = _declare(
+        "Low and high end in years; holds the true age in 90 % of cases.",
+        {"age_low": (0,), "age_high": (1,)},
+        digits=2,
+    )
+    gender: str | None = _declare("Likeliest label.")
+    gender_probabilities: dict[str, float] | None = _declare(
+        "By label; they sum to 1.", _shares("gender", GENDERS), digits=4
+    )
+    race: str | None = _declare("Likeliest label.")
+    race_probabilities: dict[str, float] | None = _declare(
+        "By label; they sum to 1.", _shares("race", RACES), digits=4
+    )
+    error: str | None = _declare("Why the picture could not be read.")
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain Python types, ready for ``json.dumps``."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {', '.join(self._words()) or 'nothing was read'}>"
+
+    def _words(self) -> list[str]:
+        if self.error is not None:
+            return [f"error: {self.error}"]
+        words = []
+        if self.age is not None:
+            low_high = interval_words(self.age_interval)
+            words.append(f"{self.age:.1f} years" + (f" ({low_high})" if low_high else ""))
+        if self.gender is not None:
+            words.append(share_words(self.gender, self.gender_probabilities))
+        if self.race is not None:
+            words.append(share_words(self.race, self.race_probabilities))
+        return words
+
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: a line for each task, with a bar for each probability."""
+        lines = [f"<b>{escape(word)}</b>" for word in self._words()] or ["nothing was read"]
+        for chances in (self.gender_probabilities, self.race_probabilities):
+            lines += [_bar(label, share) for label, share in (chances or {}).items()]
+        return f"<div>{'<br>'.join(lines)}</div>"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Face(Prediction):
     """A face that was found in a photo, and what was read from it.
 
@@ -51,15 +131,156 @@ class Face(Prediction):
     landmarks : dict of str to (x, y), or None
         Eyes, and nose and mouth corners where the detector tells them; in pixels. Left is what the
         photo shows further left of an upright face.
+
+    Examples
+    --------
+    >>> Face(gender="female", box=(20.2, 30.0, 140.7, 181.0))
+    <Face: 120x151+20+30, female>
     """
 
-    box: tuple[float, float, float, float] | None = None
-    score: float | None = None
-    landmarks: dict[str, Point] | None = None
+    box: tuple[float, float, float, float] | None = _declare(
+        "Left, top, right and bottom in pixels.",
+        {side: (k,) for k, side in enumerate(BOX)},
+        digits=1,
+    )
+    score: float | None = _declare("How sure the detector is, 0 to 1.", digits=4)
+    landmarks: dict[str, Point] | None = _declare(
+        "x and y of the eyes, nose and mouth corners.",
+        {f"{name}_{axis}": (name, k) for name in LANDMARKS for k, axis in enumerate("xy")},
+        digits=1,
+    )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Give plain Python types, ready for ``json.dumps``."""
-        places = None
-        if self.landmarks is not None:
-            places = {name: list(point) for name, point in self.landmarks.items()}
-        return {**super().to_dict(), "landmarks": places}
+    def _words(self) -> list[str]:
+        place = [] if self.box is None else [box_words(self.box)]
+        return place + super()._words()
+
+
+def _in_order(kind: type[Prediction]) -> dict[str, "Field[Any]"]:
+    """Give the fields of a result as a row shows them: where the face is, then what was read."""
+    own = fields(Prediction)
+    return {one.name: one for one in (*(f for f in fields(kind) if f not in own), *own)}
+
+
+FIELDS = {kind: _in_order(kind) for kind in (Prediction, Face)}
+
+
+def columns_of(keys: Iterable[str]) -> list[Column]:
+    """Give the flat columns of rows.
+
+    Parameters
+    ----------
+    keys : iterable of str
+        Names of fields, and of other things that a row tells, such as ``image``.
+
+    Returns
+    -------
+    list of Column
+        In the order of the keys.
+
+    Examples
+    --------
+    >>> [column.name for column in columns_of(["image", "age", "age_interval", "gender"])]
+    ['image', 'age', 'age_low', 'age_high', 'gender']
+    """
+    found = []
+    for key in keys:
+        facts: Mapping[str, Any] = FIELDS[Face][key].metadata if key in FIELDS[Face] else {}
+        parts = facts.get("columns") or {key: ()}
+        found += [Column(name, (key, *place), facts.get("digits")) for name, place in parts.items()]
+    return found
+
+
+def flatten(row: Mapping[str, Any], columns: Iterable[Column]) -> dict[str, Any]:
+    """Take a row apart into flat columns.
+
+    Parameters
+    ----------
+    row : mapping of str to object
+        With a key for each field.
+    columns : iterable of Column
+        From `columns_of`.
+
+    Returns
+    -------
+    dict
+        Value of each column; None where the row has none.
+
+    Examples
+    --------
+    >>> flatten({"box": [1, 2, 3, 4], "age_interval": None}, columns_of(["box", "age_interval"]))
+    {'left': 1, 'top': 2, 'right': 3, 'bottom': 4, 'age_low': None, 'age_high': None}
+    """
+    return {column.name: _at(row, column.place) for column in columns}
+
+
+def restore(cells: Mapping[str, Any], kind: type[Prediction] = Face) -> dict[str, Any]:
+    """Put the fields of a result together again; the inverse of `flatten`.
+
+    Parameters
+    ----------
+    cells : mapping of str to object
+        Value of each flat column, None for an empty one.
+    kind : type, default=Face
+        `Prediction` or `Face`.
+
+    Returns
+    -------
+    dict
+        Arguments for ``kind``.
+
+    Examples
+    --------
+    >>> restore({"left": 1, "top": 2, "right": 3, "bottom": 4, "age": 30.5})["box"]
+    (1, 2, 3, 4)
+    """
+    parts: dict[str, Any] = {}
+    for column in columns_of(FIELDS[kind]):
+        if (value := cells.get(column.name)) is not None:
+            *way, last = column.place
+            inner: Any = parts
+            for key in way:
+                inner = inner.setdefault(key, {})
+            inner[last] = value
+    return {name: _tuples(value) for name, value in parts.items()}
+
+
+def share_words(label: str, probabilities: Mapping[str, float] | None) -> str:
+    """Say a label and how likely it is."""
+    return label if probabilities is None else f"{label} {100 * probabilities[label]:.0f} %"
+
+
+def interval_words(interval: Iterable[float] | None) -> str:
+    """Say an interval in whole years; nothing where there is none."""
+    return "" if interval is None else " to ".join(f"{end:.0f}" for end in interval)
+
+
+def box_words(box: Iterable[float]) -> str:
+    """Say a box in whole pixels: width x height + left + top, as X11 and ImageMagick do."""
+    left, top, right, bottom = box
+    return f"{right - left:.0f}x{bottom - top:.0f}{left:+.0f}{top:+.0f}"
+
+
+def _bar(label: str, share: float) -> str:
+    return f'<meter value="{share:.4f}"></meter> {escape(label)} {100 * share:.0f} %'
+
+
+def _at(value: Any, place: Place) -> Any:
+    for key in place:
+        if value is None or (isinstance(value, Mapping) and key not in value):
+            return None
+        value = value[key]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return [_plain(part) for part in value] if isinstance(value, tuple | list) else value
+
+
+def _tuples(value: Any) -> Any:
+    """Turn what `restore` has gathered by number into tuples."""
+    if not isinstance(value, dict):
+        return value
+    parts = {key: _tuples(part) for key, part in value.items()}
+    return tuple(parts.values()) if 0 in parts else parts

@@ -2,16 +2,19 @@
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 
 from agr.core.answers import Answer
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine, resolve
 from agr.core.images import Pixels, read_image, read_photo, resize
 from agr.errors import ImageError, MissingExtraError, ParameterError, choice
 from agr.prediction import Face, Prediction
@@ -21,6 +24,8 @@ if TYPE_CHECKING:  # a prediction of crops loads no detector
     from agr.photo.detectors import Detection, Detector
 
 Folder = str | os.PathLike[str]
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Predictor:
@@ -32,21 +37,39 @@ class Predictor:
         What to read; default: all three.
     age, gender, race : path, optional
         A folder that an estimator saved; default: the model that comes with agr.
-    detector : {"centerface", "mtcnn"} or Detector, optional
-        What finds the faces of `predict_photo`; default: ``"centerface"``, opened when the first
-        photo comes. ``"mtcnn"`` needs ``pip install "agr-faces[detect]"``; see
-        `agr.photo.detectors`.
+    detector : {"yunet", "centerface", "mtcnn"} or Detector, optional
+        What finds the faces of `predict_photo`; default: ``"yunet"``, opened when the first photo
+        comes. ``"mtcnn"`` needs ``pip install "agr-faces[detect]"``; see `agr.photo.detectors`.
+    engine : {"auto", "onnxruntime", "openvino", "keras"}, default="auto"
+        What computes the three networks. ``"auto"`` is OpenVINO where it is installed
+        (``pip install "agr-faces[openvino]"``) and the device is the CPU, else ONNX Runtime. The
+        detectors run on ONNX Runtime, the saved ``model.keras`` on Keras.
+    device : str, default="cpu"
+        Where, in the engine's own words: ONNX Runtime's execution providers (``"cuda"``,
+        ``"coreml"``, ``"cuda:1"``), OpenVINO's devices (``"gpu"``, ``"npu"``), or Keras's.
     threads : int, optional
-        Threads per batch; default: one per core.
+        Cores to use; default: all that the process may. Networks and parts of a batch are spread
+        over them, with one core each.
+
+    Attributes
+    ----------
+    engine : str
+        What ``"auto"`` chose.
+    threads : int
+        Cores that are used.
 
     Raises
     ------
     ParameterError
-        An unknown task or detector, or no task.
+        An unknown task, detector, engine or device, no task, or fewer threads than one.
     ArtifactError
         A saved model is damaged, too new, or for another task.
     MissingExtraError
-        The detector's package is not installed.
+        The package of the detector or the engine is not installed.
+
+    Notes
+    -----
+    A predictor can be pickled and copied; the copy opens the same models anew.
 
     Examples
     --------
@@ -66,24 +89,44 @@ class Predictor:
         gender: Folder | None = None,
         race: Folder | None = None,
         detector: "str | Detector | None" = None,
+        engine: str = "auto",
+        device: str = "cpu",
         threads: int | None = None,
     ) -> None:
         given = {"age": age, "gender": gender, "race": race}
+        # An absolute path means the same where a pickle of this is opened.
+        folders = {task: Path(path).absolute() for task, path in given.items() if path is not None}
+        self._made_with: dict[str, Any] = {
+            "tasks": tasks,
+            **folders,
+            "detector": detector,
+            "engine": engine,
+            "device": device,
+            "threads": threads,
+        }
         self.tasks = tuple(TASKS) if tasks is None else _check_tasks(tasks)
-        self._engines: dict[str, OnnxEngine] = {}
+        self.engine, self._device = resolve(engine, device), device
+        self.threads = _check_threads(threads)
+        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="agr")
+        self._engines: dict[str, Engine] = {}
         self._answers: dict[str, Answer] = {}
         for task in self.tasks:
-            folder = given[task] or TASKS[task].pretrained
-            self._engines[task] = OnnxEngine(folder, task, threads=threads)
+            folder = folders.get(task) or TASKS[task].pretrained
+            self._engines[task] = Engine(
+                folder, task, engine=self.engine, device=device, calls=self.threads
+            )
             self._answers[task] = TASKS[task].load_answer()
         self._sizes = sorted({engine.image_size for engine in self._engines.values()})
-        self._threads = threads
         self._detector: Detector | None = None
         self._detector_lock = Lock()
         if isinstance(detector, str):
             self._open_detector(detector)
         else:
             self._detector = detector
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep what it was made with; the copy opens its models anew."""
+        return partial(type(self), **self._made_with), ()
 
     @overload
     def predict(
@@ -119,14 +162,14 @@ class Predictor:
         return self._answer([read_image(image)])[0]
 
     def stream(self, images: Iterable[Any], *, batch_size: int = 32) -> Iterator[Prediction]:
-        """Read any number of faces, one batch in memory at a time.
+        """Read any number of faces; the next batch is decoded while one is looked at.
 
         Parameters
         ----------
         images : iterable
             As in `predict`.
         batch_size : int, default=32
-            Pictures that are read together.
+            Pictures that are read together; two batches are in memory at most.
 
         Yields
         ------
@@ -135,14 +178,18 @@ class Predictor:
         """
         if batch_size < 1:
             raise ParameterError(f"batch_size must be at least 1, got {batch_size!r}.")
-        with ThreadPoolExecutor() as pool:
-            rest = iter(images)
-            while batch := list(islice(rest, batch_size)):
-                read = list(pool.map(self._read, batch))
-                good = [item for item in read if not isinstance(item, str)]
-                answers = iter(self._answer_sizes(good))
-                for item in read:
-                    yield Prediction(error=item) if isinstance(item, str) else next(answers)
+        rest = iter(images)
+
+        def start() -> "list[Future[dict[int, Pixels] | str]]":
+            return [self._pool.submit(self._read, one) for one in islice(rest, batch_size)]
+
+        ahead = start()
+        while ahead:
+            batch, ahead = ahead, start()
+            read = [future.result() for future in batch]
+            answers = iter(self._answer_sizes([item for item in read if not isinstance(item, str)]))
+            for item in read:
+                yield Prediction(error=item) if isinstance(item, str) else next(answers)
 
     def predict_photo(self, photo: Any) -> list[Face]:
         """Find the faces of one photo and read each.
@@ -164,11 +211,10 @@ class Predictor:
         ImageError
             The photo cannot be read.
         """
-        pixels, scale = read_photo(photo)
-        return self._read_faces(pixels, scale)
+        return self._read_faces(photo, self.threads)
 
     def stream_photos(self, photos: Iterable[Any]) -> Iterator[list[Face]]:
-        """Read any number of photos; the next ones are decoded while one is looked at.
+        """Read any number of photos, on each core another.
 
         Parameters
         ----------
@@ -181,13 +227,16 @@ class Predictor:
             One list for each photo, in the same order; see `predict_photo`. For a photo that cannot
             be read it holds one face with ``error``, and the others go on.
         """
-        with ThreadPoolExecutor(2) as pool:
-            rest = iter(photos)
-            ahead = deque(pool.submit(_read_photo, photo) for photo in islice(rest, 2))
-            while ahead:
-                read = ahead.popleft().result()
-                ahead.extend(pool.submit(_read_photo, photo) for photo in islice(rest, 1))
-                yield [Face(error=read)] if isinstance(read, str) else self._read_faces(*read)
+        rest = iter(photos)
+
+        def start(n: int) -> "list[Future[list[Face]]]":
+            return [self._pool.submit(self._try_faces, photo) for photo in islice(rest, n)]
+
+        ahead = deque(start(self.threads + 1))
+        while ahead:
+            faces = ahead.popleft().result()
+            ahead.extend(start(1))
+            yield faces
 
     def find(self, photo: Pixels) -> "list[Detection]":
         """Find the faces of a photo without reading them.
@@ -202,7 +251,10 @@ class Predictor:
         list of Detection
             Largest first.
         """
-        return self._open_detector()(photo)
+        detector = self._open_detector()
+        own = self._made_with["detector"] is detector
+        with self._detector_lock if own else nullcontext():  # it may be unfit for many threads
+            return detector(photo)
 
     def read(self, photo: Pixels, found: "Sequence[Detection]") -> list[Prediction]:
         """Read faces that `find` found.
@@ -219,32 +271,46 @@ class Predictor:
         list of Prediction
             One for each, in the same order.
         """
+        return self._read_found(photo, found, self.threads)
+
+    def _read_found(
+        self, photo: Pixels, found: "Sequence[Detection]", cores: int
+    ) -> list[Prediction]:
         from agr.photo.alignment import align
 
         framing = self._open_detector().framing
+
+        def cut(one: "Detection") -> dict[int, Pixels]:
+            return {size: align(photo, one.landmarks, size, framing) for size in self._sizes}
+
         answers: list[Prediction] = []
         for start in range(0, len(found), 32):
-            crops = [
-                {size: align(photo, one.landmarks, size, framing) for size in self._sizes}
-                for one in found[start : start + 32]
-            ]
-            answers += self._answer_sizes(crops)
+            crops = self._spread(cut, found[start : start + 32], cores)
+            answers += self._answer_sizes(crops, cores)
         return answers
 
-    def _read_faces(self, photo: Pixels, scale: float) -> list[Face]:
-        found = self.find(photo)
-        answers = self.read(photo, found)
+    def _read_faces(self, photo: Any, cores: int) -> list[Face]:
+        pixels, scale = read_photo(photo)
+        found = self.find(pixels)
+        answers = self._read_found(pixels, found, cores)
         return [
             Face(**vars(answer), **vars(one.scaled(scale)))
             for one, answer in zip(found, answers, strict=True)
         ]
+
+    def _try_faces(self, photo: Any) -> list[Face]:
+        try:
+            return self._read_faces(photo, 1)
+        except (ImageError, MissingExtraError) as error:
+            return [Face(error=str(error))]
 
     def _open_detector(self, name: str | None = None) -> "Detector":
         from agr.photo.detectors import DEFAULT, open_detector
 
         with self._detector_lock:  # of many threads that come at once, one opens it
             if self._detector is None:
-                self._detector = open_detector(name or DEFAULT, threads=self._threads)
+                device = self._device if self.engine == "onnxruntime" else "cpu"
+                self._detector = open_detector(name or DEFAULT, device=device)
             return self._detector
 
     def _read(self, image: Any) -> dict[int, Pixels] | str:
@@ -259,24 +325,43 @@ class Predictor:
     def _answer(self, images: list[Pixels]) -> list[Prediction]:
         return self._answer_sizes([self._resize(image) for image in images])
 
-    def _answer_sizes(self, images: list[dict[int, Pixels]]) -> list[Prediction]:
+    def _answer_sizes(
+        self, images: list[dict[int, Pixels]], cores: int | None = None
+    ) -> list[Prediction]:
         if not images:
             return []
+        cores = cores or self.threads
         batches = {size: np.stack([image[size] for image in images]) for size in self._sizes}
+        n_parts = min(len(images), cores)
+        work = [
+            (engine, part)
+            for engine in self._engines.values()
+            for part in np.array_split(batches[engine.image_size], n_parts)
+        ]
+        outputs = iter(self._spread(lambda one: one[0](one[1]), work, cores))
         fields: list[dict[str, Any]] = [{} for _ in images]
         for task, engine in self._engines.items():
-            outputs = engine(batches[engine.image_size])
-            answers = self._answers[task](outputs, engine.manifest)
+            joined = np.concatenate(list(islice(outputs, n_parts)))
+            answers = self._answers[task](joined, engine.manifest)
             for field, found in zip(fields, answers, strict=True):
                 field.update(found)
         return [Prediction(**field) for field in fields]
 
+    def _spread(self, work: Callable[[T], R], items: Sequence[T], cores: int) -> list[R]:
+        """Do some work on every item; on one core, where it is a thread of the pool that asks."""
+        if cores == 1 or len(items) == 1:
+            return [work(item) for item in items]
+        return list(self._pool.map(work, items))
 
-def _read_photo(photo: Any) -> tuple[Pixels, float] | str:
-    try:
-        return read_photo(photo)
-    except (ImageError, MissingExtraError) as error:
-        return str(error)
+
+def _check_threads(threads: int | None) -> int:
+    if threads is None:
+        # Of a container or a pinned process, fewer than the machine has.
+        known = hasattr(os, "sched_getaffinity")
+        return len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    if threads < 1:
+        raise ParameterError(f"threads must be at least 1, got {threads!r}.")
+    return threads
 
 
 def _check_tasks(tasks: Sequence[str]) -> tuple[str, ...]:

@@ -68,7 +68,7 @@ def _task(name: str, estimator: str, answer: str) -> Task:
     room = f"agr.{name}"
     return Task(
         name,
-        estimator=f"{room}.estimator:{estimator}",
+        estimator=f"{room}:{estimator}",
         answer=answer,
         space=f"{room}.space:search_space",
         recipes=f"{room}.recipes:RECIPES",

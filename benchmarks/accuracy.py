@@ -24,7 +24,7 @@ import pandas as pd
 import agr
 from agr import Predictor, __version__
 from agr.age.bins import find_bins, make_edges
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.datasets import utkface
 from agr.datasets.faces import Faces
 from agr.evaluation.metrics import classification_metrics, regression_metrics
@@ -78,7 +78,7 @@ def class_hits(test: Faces, bins: str) -> npt.NDArray[np.float64]:
     """Say for each picture whether its likeliest class of age is right; NaN below the first."""
     years = test.table["age"].to_numpy(float)
     edges = make_edges(bins, years).astype(int)
-    engine = OnnxEngine(Path(agr.__file__).parent / "age" / "pretrained", "age")
+    engine = Engine(Path(agr.__file__).parent / "age" / "pretrained", "age")
     store = ImageStore(test.paths, engine.image_size)
     rows = np.array_split(np.arange(len(test)), max(1, len(test) // 128))
     per_year = np.concatenate([engine(store[part]) for part in rows])

@@ -170,9 +170,16 @@ async def beside_bad_clients(load: Load, n: int) -> dict[str, Any]:
 
 
 def resident_mib(pid: int) -> float:
+    """Add up what the service and its readers hold."""
+    children = Path(f"/proc/{pid}/task").glob("*/children")
+    pids = [pid, *(int(n) for path in children for n in path.read_text().split())]
+    return round(sum(map(_resident_mib, pids)), 1)
+
+
+def _resident_mib(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS"):
-            return round(int(line.split()[1]) / 1024, 1)
+            return int(line.split()[1]) / 1024
     raise LookupError(pid)
 
 

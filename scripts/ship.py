@@ -29,7 +29,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agr.core import artifact
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.datasets import utkface
 from agr.datasets.faces import Split
 from agr.runs.train import Run, train_run
@@ -112,8 +112,8 @@ def pack(task: str, folder: Path, split: Split, output: Path) -> None:
     artifact.rewrite(folder, output, change, task)
     X, y = split.validation.labelled(task)
     held = decode(X, size)
-    before = estimator.score_outputs(y, OnnxEngine(folder, task)(held))
-    after = estimator.score_outputs(y, OnnxEngine(output, task)(held))
+    before = estimator.score_outputs(y, Engine(folder, task)(held))
+    after = estimator.score_outputs(y, Engine(output, task)(held))
     for name in before:
         print(f"{name:20} {before[name]:8.4f} {after[name]:8.4f}")
     for name, most in MOST_LOST.items():

@@ -26,6 +26,17 @@ SETTINGS = {
 EPOCHS = {"age": 12, "gender": 8, "race": 10}
 
 
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests that are marked slow too")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="slow; --slow runs it"))
+
+
 def paint(ages, genders, races, seed=0, side=24):
     """Draw faces: race is the hue, gender its strength, age is the brightness.
 

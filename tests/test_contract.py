@@ -12,7 +12,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 
 from agr.core.answers import both_columns
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
 from agr.training.augmentation import Augmentation
@@ -422,7 +422,7 @@ class TestSaved:
         )
 
     def test_onnx_answers_as_keras(self, model, task):
-        engine = OnnxEngine(model.folder, task)
+        engine = Engine(model.folder, task)
         images = model.X_test[:, :16, :16]
         for n in (1, 7, 60):
             np.testing.assert_allclose(

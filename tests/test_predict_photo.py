@@ -1,6 +1,7 @@
 import io
 import json
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -162,6 +163,36 @@ class TestDetector:
 
 
 class TestStream:
+    def test_a_callers_detector_is_asked_by_one_thread_at_a_time(self, models):
+        class Alone(Painted):
+            inside = most = 0
+
+            def __call__(self, image):
+                self.inside += 1
+                self.most = max(self.most, self.inside)
+                time.sleep(0.01)
+                self.inside -= 1
+                return super().__call__(image)
+
+        detector = Alone((10, 10, 30))
+        reader = Predictor(**models, detector=detector, threads=4)
+        blank = np.full((60, 60, 3), 99, np.uint8)
+        assert [len(faces) for faces in reader.stream_photos([blank] * 12)] == [1] * 12
+        assert detector.most == 1
+
+    def test_few_are_taken_ahead(self, models, photo):
+        taken = []
+
+        def endless():
+            while True:
+                taken.append(photo)
+                yield photo
+
+        stream = Predictor(**models, threads=2).stream_photos(endless())
+        next(stream)
+        assert len(taken) == 4
+        stream.close()
+
     def test_order_and_errors(self, predictor, photo, astronaut, tmp_path):
         broken = tmp_path / "broken.jpg"
         broken.write_bytes(b"no picture")

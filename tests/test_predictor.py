@@ -1,9 +1,11 @@
 """Three saved models side by side."""
 
+import copy
 import dataclasses
 import io
 import itertools
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,12 @@ def folders(trained):
 @pytest.fixture(scope="module")
 def predictor(folders):
     return Predictor(**folders)
+
+
+@pytest.fixture(scope="module")
+def astronaut():
+    with Image.open("examples/astronaut.jpg") as image:
+        return image.convert("RGB")
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +168,11 @@ class TestMany:
         stream = predictor.stream(endless(), batch_size=3)
         assert taken == []
         first = next(stream)
-        assert taken == [0, 1, 2]
+        assert taken == [0, 1, 2, 3, 4, 5]  # a batch, and the next one that is being decoded
         same(first, predictor.predict(pictures[0]))
         for i, found in enumerate(itertools.islice(stream, 7), start=1):
             same(found, predictor.predict(pictures[i % 6]))
-        assert len(taken) == 9
+        assert len(taken) == 12
         stream.close()
 
 
@@ -213,6 +221,59 @@ class TestTasks:
     def test_threads(self, folders, pictures, predictor):
         one = Predictor(**folders, threads=1)
         same(one.predict(pictures[0]), predictor.predict(pictures[0]))
+        many = Predictor(**folders, threads=4)
+        for n in (1, 2, 3, 6):
+            for found, alone in zip(
+                many.predict(pictures[:n]), map(one.predict, pictures), strict=False
+            ):
+                same(found, alone)
+
+    @pytest.mark.parametrize("threads", [0, -2])
+    def test_no_thread(self, folders, threads):
+        with pytest.raises(ParameterError, match="threads must be at least 1"):
+            Predictor(**folders, threads=threads)
+
+    def test_unknown_engine(self, folders):
+        with pytest.raises(ParameterError, match="engine must be one of 'auto', 'onnxruntime'"):
+            Predictor(**folders, engine="tensorrt")
+
+    def test_unknown_device(self, folders):
+        with pytest.raises(ParameterError, match="device must be one of .*got 'tpu'"):
+            Predictor(**folders, engine="onnxruntime", device="tpu")
+
+    def test_keras_answers_the_same(self, folders, pictures, predictor):
+        reader = Predictor(**folders, engine="keras")
+        assert reader.engine == "keras"
+        for found, expected in zip(
+            reader.predict(pictures), predictor.predict(pictures), strict=True
+        ):
+            same(found, expected)
+
+
+class TestCopies:
+    @pytest.mark.parametrize(
+        "again",
+        [lambda one: pickle.loads(pickle.dumps(one)), copy.deepcopy],
+        ids=["pickle", "copy"],
+    )
+    def test_opens_the_models_anew(self, folders, pictures, again, monkeypatch):
+        monkeypatch.chdir(folders["age"].parent)
+        named = {**folders, "age": folders["age"].name}  # a relative path
+        first = Predictor(("age", "race"), **named, threads=1, engine="onnxruntime")
+        pickled = pickle.dumps(first)
+        assert len(pickled) < 2000
+        monkeypatch.chdir("/")
+        other = again(first)
+        assert (other.tasks, other.threads, other.engine) == (("age", "race"), 1, "onnxruntime")
+        assert other._engines["age"] is not first._engines["age"]
+        same(other.predict(pictures[0]), first.predict(pictures[0]))
+
+    def test_detector_goes_along(self, folders, astronaut):
+        first = Predictor(**folders, detector="centerface")
+        other = pickle.loads(pickle.dumps(first))
+        assert other._detector.framing == first._detector.framing
+        assert type(other._detector) is type(first._detector)
+        assert other.predict_photo(astronaut) == first.predict_photo(astronaut)
 
 
 @pytest.mark.parametrize("task", TASKS)

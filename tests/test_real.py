@@ -52,15 +52,15 @@ def test_split_keeps_duplicates_together(faces, parts):
 
 
 def test_tiny_training(new_estimator, parts):
-    estimator = new_estimator("gender", image_size=32, learning_rate=0.003)
+    """300 pictures are enough to leave chance behind, at 0.5 and ln 2, by three standard errors."""
+    estimator = new_estimator("gender", image_size=32, learning_rate=0.003, epochs=20)
     estimator.fit(
         *parts.train.labelled("gender"), validation_data=parts.validation.labelled("gender")
     )
-    first, last = estimator.history_
-    assert last["loss"] < first["loss"]
+    assert estimator.history_[-1]["loss"] < 0.8 * estimator.history_[0]["loss"]
     report = estimator.evaluate(*parts.test.labelled("gender"))
-    assert report.overall["accuracy"] > 0.5
-    assert report.overall["log_loss"] < 0.75
+    assert report.overall["accuracy"] > 0.65
+    assert report.overall["log_loss"] < 0.62
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ __all__ = ["AGE_RANGE", "AgeEstimator"]
 
 def __getattr__(name: str) -> Any:
     if name == "AgeEstimator":
-        from agr.age.estimator import AgeEstimator
+        from agr.errors import require
 
+        with require("train", "keras"):
+            from agr.age.estimator import AgeEstimator
         return AgeEstimator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -1,26 +1,52 @@
-"""Rows of predictions as a table, JSON, JSON lines, CSV or Parquet."""
+"""Rows of predictions as a table, JSON, JSON lines, CSV or Parquet; `FORMATS` lists them."""
 
 import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
-from agr.errors import require
-
-COLUMNS = (
-    "image",
-    "age",
-    "age_interval",
-    "gender",
-    "gender_probabilities",
-    "race",
-    "race_probabilities",
-    "error",
+from agr.errors import ParameterError, require
+from agr.prediction import (
+    FIELDS,
+    Column,
+    Face,
+    Prediction,
+    box_words,
+    columns_of,
+    flatten,
+    interval_words,
+    share_words,
 )
-FACE_COLUMNS = ("image", "box", "score", "landmarks", *COLUMNS[1:])
+
+# Keys of a row: of a picture that is one face, and of a face that was found in a picture.
+COLUMNS = ("image", *FIELDS[Prediction])
+FACE_COLUMNS = ("image", *FIELDS[Face])
 NO_FACE = "no face was found"  # the error of a photo without any
+PART = 10_000  # rows that Parquet holds back, to write them as one group
 Row = dict[str, Any]
+Write = Callable[[Iterable[Row], IO[bytes], Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write rows.
+
+    Attributes
+    ----------
+    write : callable
+        Takes the rows, a binary stream and the keys of the rows.
+    ending : str
+        Of the names of such files.
+    is_text : bool
+        Whether it can go to the terminal.
+    """
+
+    write: Write
+    ending: str
+    is_text: bool = True
 
 
 def rows_of(image: str, found: Iterable[Any], columns: Sequence[str]) -> Iterator[Row]:
@@ -50,6 +76,9 @@ def write_rows(
 ) -> None:
     """Write rows as they come; only a table, JSON and Parquet's last part wait for the end.
 
+    JSON shows a row as it is. CSV and Parquet have flat columns, which `agr.prediction.columns_of`
+    gives; CSV rounds to what is worth reading.
+
     Parameters
     ----------
     rows : iterable of dict
@@ -61,51 +90,73 @@ def write_rows(
     columns : sequence of str, default=COLUMNS
         `COLUMNS`, or `FACE_COLUMNS` where a row is a face of a photo.
     """
-    if form == "parquet":
-        _write_parquet(rows, stream, columns)
-        return
-    for text in FORMS[form](rows, columns):
-        stream.write(text.encode(errors="surrogateescape"))  # a path may be no valid UTF-8
-        stream.flush()
+    FORMATS[form].write(rows, stream, columns)
 
 
-def _table(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[str]:
-    heads: tuple[str, ...] = ("age", "90 %", "gender", "race")
-    if "box" in columns:
-        lines = [("image", "face", *heads)]
-        lines += [(row["image"], _box(row), *_table_line(row)) for row in rows]
-    else:
-        lines = [("image", *heads), *((row["image"], *_table_line(row)) for row in rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(lines[0]))]
-    for line in lines:
-        padded = [text.ljust(width) for text, width in zip(line, widths, strict=False)]
-        yield "  ".join(padded).rstrip() + "\n"
+def format_of(path: Path) -> str:
+    """Tell the format of a file by its ending.
 
+    Parameters
+    ----------
+    path : Path
+        File to write.
 
-def _table_line(row: Row) -> tuple[str, ...]:
-    if row["error"]:
-        return "-", "-", "-", f"error: {row['error']}"
-    low, high = row["age_interval"] or (None, None)
-    return (
-        "-" if row["age"] is None else f"{row['age']:.1f}",
-        "-" if low is None else f"{low:.0f} to {high:.0f}",
-        _share(row["gender"], row["gender_probabilities"]),
-        _share(row["race"], row["race_probabilities"]),
+    Returns
+    -------
+    str
+        A key of `FORMATS`.
+
+    Raises
+    ------
+    ParameterError
+        No format has this ending.
+    """
+    for name, form in FORMATS.items():
+        if path.suffix.lower() == form.ending:
+            return name
+    endings = ", ".join(form.ending for form in FORMATS.values())
+    raise ParameterError(
+        f"The ending of {path} tells no format; expected one of {endings}. Give the file another "
+        "name, or say the format with --format."
     )
 
 
-def _box(row: Row) -> str:
-    """Width x height + left + top, in whole pixels."""
-    if row["box"] is None:
-        return "-"
-    left, top, right, bottom = row["box"]
-    return f"{right - left:.0f}x{bottom - top:.0f}{left:+.0f}{top:+.0f}"
+def _text(lines: Callable[[Iterable[Row], Sequence[str]], Iterator[str]]) -> Write:
+    """Make a format of a function that gives pieces of text."""
+
+    def write(rows: Iterable[Row], stream: IO[bytes], columns: Sequence[str]) -> None:
+        for text in lines(rows, columns):
+            stream.write(text.encode(errors="surrogateescape"))  # a path may be no valid UTF-8
+            stream.flush()
+
+    return write
 
 
-def _share(label: str | None, probabilities: dict[str, float] | None) -> str:
-    if label is None or probabilities is None:
-        return "-"
-    return f"{label} {100 * probabilities[label]:.0f} %"
+def _table(rows: Iterable[Row], stream: IO[bytes], columns: Sequence[str]) -> None:
+    from agr.bulk.layout import lay_out
+
+    heads = ["image", *(["face"] if "box" in columns else []), "age", "90 %", "gender", "race"]
+    text = lay_out(heads, (_line(row) for row in rows), terminal=stream.isatty())
+    stream.write(text.encode(errors="surrogateescape"))
+
+
+def _line(row: Row) -> list[str]:
+    line = [row["image"]]
+    if "box" in row:
+        line.append("-" if row["box"] is None else box_words(row["box"]))
+    if row["error"]:
+        return [*line, "-", "-", "-", f"error: {row['error']}"]
+    return [
+        *line,
+        "-" if row["age"] is None else f"{row['age']:.1f}",
+        interval_words(row["age_interval"]) or "-",
+        _share(row, "gender"),
+        _share(row, "race"),
+    ]
+
+
+def _share(row: Row, task: str) -> str:
+    return "-" if row[task] is None else share_words(row[task], row[f"{task}_probabilities"])
 
 
 def _json(rows: Iterable[Row], _: Sequence[str]) -> Iterator[str]:
@@ -117,47 +168,46 @@ def _jsonl(rows: Iterable[Row], _: Sequence[str]) -> Iterator[str]:
         yield json.dumps(row) + "\n"
 
 
-def _csv(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[str]:
+def _csv(rows: Iterable[Row], keys: Sequence[str]) -> Iterator[str]:
+    columns = columns_of(keys)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow([column.name for column in columns])
     for row in rows:
-        cells = (row[c] for c in columns)
-        writer.writerow([json.dumps(c) if isinstance(c, dict | list) else c for c in cells])
+        cells = flatten(row, columns)
+        writer.writerow([_rounded(cells[column.name], column) for column in columns])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue()
 
 
-def _write_parquet(rows: Iterable[Row], stream: IO[bytes], columns: Sequence[str]) -> None:
+def _rounded(value: Any, column: Column) -> Any:
+    return value if value is None or column.digits is None else round(value, column.digits)
+
+
+def _write_parquet(rows: Iterable[Row], stream: IO[bytes], keys: Sequence[str]) -> None:
     with require("parquet"):
         import pyarrow as pa
         import pyarrow.parquet as pq
-    text, number = pa.string(), pa.float64()
-    types = {
-        "age": number,
-        "age_interval": pa.list_(number),
-        "box": pa.list_(number),
-        "score": number,
-        "landmarks": pa.map_(text, pa.list_(number)),
-        "gender_probabilities": pa.map_(text, number),
-        "race_probabilities": pa.map_(text, number),
-    }
-    schema = pa.schema([(c, types.get(c, text)) for c in columns])
+    columns = columns_of(keys)
+    schema = pa.schema(
+        [(c.name, pa.string() if c.digits is None else pa.float64()) for c in columns]
+    )
     with pq.ParquetWriter(stream, schema) as writer:
         part: list[Row] = []
         for row in rows:
-            part.append({k: list(v.items()) if isinstance(v, dict) else v for k, v in row.items()})
-            if len(part) == 10_000:
+            part.append(flatten(row, columns))
+            if len(part) == PART:
                 writer.write_table(pa.Table.from_pylist(part, schema))
                 part = []
         writer.write_table(pa.Table.from_pylist(part, schema))
 
 
-FORMS: dict[str, Callable[[Iterable[Row], Sequence[str]], Iterator[str]]] = {
-    "table": _table,
-    "json": _json,
-    "jsonl": _jsonl,
-    "csv": _csv,
+FORMATS = {
+    "table": Format(_table, ".txt"),
+    "json": Format(_text(_json), ".json"),
+    "jsonl": Format(_text(_jsonl), ".jsonl"),
+    "csv": Format(_text(_csv), ".csv"),
+    "parquet": Format(_write_parquet, ".parquet", is_text=False),
 }

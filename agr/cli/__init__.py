@@ -4,12 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agr.cli import explore as looking
-from agr.cli import predict as faces
-from agr.cli import serve as serving
-from agr.cli import train as learning
-from agr.cli import tune as tuning
-from agr.cli import video
+from agr.cli import annotate, evaluate, explore, networks, predict, serve, train, tune, video
 
 app = typer.Typer(
     name="agr",
@@ -39,12 +34,12 @@ def main(
 
 
 # Help lists the commands in this order.
-app.command()(faces.predict)
-app.command()(faces.annotate)
+app.command()(predict.predict)
+app.command()(annotate.annotate)
 app.command()(video.video)
-app.command()(learning.train)
-app.command()(tuning.tune)
-app.command()(learning.evaluate)
-app.command()(looking.networks)
-app.command()(looking.explore)
-app.command()(serving.serve)
+app.command()(train.train)
+app.command()(tune.tune)
+app.command()(evaluate.evaluate)
+app.command()(networks.networks)
+app.command()(explore.explore)
+app.command()(serve.serve)

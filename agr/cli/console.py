@@ -1,26 +1,36 @@
 """What the commands share while they run: errors, progress, files that appear whole."""
 
+import math
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from agr.cli.noise import quiet_tensorflow
+
 
 @contextmanager
 def errors() -> Iterator[None]:
     """Say what went wrong in a line and with exit code 2, where agr or the system knows it."""
-    from agr.errors import AgrError
+    from agr.errors import AgrError, require
 
     try:
-        yield
+        with quiet_tensorflow():
+            yield
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our pipe has gone; so there is nobody to tell
         raise typer.Exit(1) from None
     except AgrError as error:
         fail(str(error))
+    except ModuleNotFoundError as error:  # of an extra, at a place that nobody worded
+        try:
+            with require("all"):
+                raise error
+        except AgrError as worded:
+            fail(str(worded))
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}".removeprefix(": "))
 
@@ -53,15 +63,26 @@ def replacing(path: Path) -> Iterator[Any]:
         part.unlink(missing_ok=True)
 
 
-def report_text(report: Any) -> str:
-    """Lay out a report as a table: all pictures first, then a line for each group."""
+def show_report(report: Any) -> None:
+    """Write a report as a table: all pictures first, then a line for each group."""
     names = list(report.overall)
-    rows = [("group", "n", *names), ("all", report.n, *report.overall.values())]
-    rows += [(group, *scores.values()) for group, scores in report.by_group.items()]
-    cells = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows]
-    widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
-    lines = []
-    for line in cells:
-        first, *rest = (text.rjust(width) for text, width in zip(line, widths, strict=True))
-        lines.append("  ".join([line[0].ljust(len(first)), *rest]))
-    return "\n".join(lines) + "\n"
+    lines = [("all", report.n, *report.overall.values())]
+    lines += [(group, *scores.values()) for group, scores in report.by_group.items()]
+    show_table(("group", "n", *names), [tuple(map(_cell, line)) for line in lines], ("n", *names))
+
+
+def show_table(
+    heads: Sequence[str], lines: Iterable[Sequence[str]], numbers: Iterable[str] = ()
+) -> None:
+    """Write a table to standard output: ruled on a terminal, plain elsewhere."""
+    from agr.bulk.layout import lay_out
+
+    text = lay_out(heads, lines, numbers=numbers, terminal=sys.stdout.isatty())
+    typer.echo(text, nl=False)
+
+
+def _cell(value: Any) -> str:
+    """Write a score; one that is not defined, such as that of an absent label, is a dash."""
+    if not isinstance(value, float):
+        return str(value)
+    return "-" if math.isnan(value) else f"{value:.3f}"

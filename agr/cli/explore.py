@@ -1,4 +1,4 @@
-"""``agr networks`` and ``agr explore``."""
+"""``agr explore``."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,30 +6,11 @@ from typing import Annotated
 import typer
 
 from agr.cli.console import errors
-
-
-def networks() -> None:
-    """List the networks that --network takes.
-
-    Size is in pixels, parameters are those at this size with one output, and weights what --weights
-    may say besides a file or a folder.
-    """
-    from agr.training.networks.registry import BACKBONES
-
-    row = "{:<20}{:>5}{:>12}  {:<10}{}".format
-    typer.echo(row("network", "size", "parameters", "weights", "what it is"))
-    for name, backbone in BACKBONES.items():
-        count = f"{backbone.n_parameters:,}"
-        typer.echo(
-            row(name, backbone.native_size, count, backbone.start or "random", backbone.summary)
-        )
+from agr.cli.options import Columns, Labels, own_names
 
 
 def explore(
-    data: Annotated[
-        Path,
-        typer.Argument(help="As --data of agr train.", show_default=False),
-    ],
+    data: Annotated[Path, typer.Argument(help="As --data of agr train.", show_default=False)],
     output: Annotated[
         Path,
         typer.Option(
@@ -37,9 +18,15 @@ def explore(
             show_default=False,
         ),
     ],
+    columns: Columns = None,
+    labels: Labels = None,
 ) -> None:
     """Look at labelled pictures: who is in them, what is doubled, what is broken."""
     with errors():
-        from agr.runs.explore import write_report
+        from agr.errors import require
 
-        typer.echo(f"wrote {write_report(data, output)}")
+        with require("plots"):
+            from agr.runs.explore import write_report
+            from agr.runs.selection import Selection
+        selection = Selection(data=data, **own_names(columns, labels))
+        typer.echo(f"wrote {write_report(selection, output)}")

@@ -1,41 +1,58 @@
-"""``agr predict`` and ``agr annotate``."""
+"""``agr predict``."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from agr.cli.console import errors, fail, progress, replacing
-from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
-
-Format = Literal["table", "json", "jsonl", "csv", "parquet"]
-Faces = Literal["crop", "detect"]
+from agr.cli.options import DETECTOR, DETECTORS, FACES, Computing, Models, grouped, one_of
 
 
+def _formats() -> Iterable[str]:
+    from agr.bulk.formats import FORMATS  # which imports pyarrow late
+
+    return FORMATS
+
+
+@grouped
 def predict(
     paths: Annotated[
         list[Path],
         typer.Argument(help="Pictures, and folders of them.", show_default=False),
     ],
-    form: Annotated[Format, typer.Option("--format", help="How to write the rows.")] = "table",
+    models: Models,
+    computing: Computing,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="How to write the rows; default: as the ending of --output says, or a table.",
+            **one_of(_formats()),
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="File to write; default: standard output.")
     ] = None,
     faces: Annotated[
-        Faces,
+        str,
         typer.Option(
             help="'crop': each picture is one aligned face. 'detect': find the faces, from 16 "
-            "pixels on (or a fortieth of the longer side, if that is more)."
+            "pixels on (or a fortieth of the longer side, if that is more).",
+            **one_of(("crop", "detect")),
         ),
-    ] = "crop",
-    detector: DetectorOption = "centerface",
-    tasks: TasksOption = None,
-    age: AgeModel = None,
-    gender: GenderModel = None,
-    race: RaceModel = None,
+    ] = FACES,
+    detector: Annotated[
+        str | None,
+        typer.Option(
+            help=f"What finds faces; default: {DETECTOR}. mtcnn needs "
+            'pip install "agr-faces\\[detect]".',
+            **one_of(DETECTORS),
+        ),
+    ] = None,
 ) -> None:
     """Read the faces in pictures; one row a picture, or a face with --faces detect.
 
@@ -43,19 +60,33 @@ def predict(
     and 2 when nothing could be done.
     """
     with errors():
-        from agr.bulk.formats import COLUMNS, FACE_COLUMNS, NO_FACE, rows_of, write_rows
+        from agr.bulk.formats import (
+            COLUMNS,
+            FACE_COLUMNS,
+            FORMATS,
+            NO_FACE,
+            format_of,
+            rows_of,
+            write_rows,
+        )
         from agr.core.images import find_images
         from agr.prediction import Face
         from agr.predictor import Predictor
 
+        found = faces == "detect"
+        if detector is not None and not found:
+            fail("--detector says what finds faces, so it needs --faces detect.")
+        if form is None:
+            form = "table" if output is None else format_of(output)
+        if output is None and not FORMATS[form].is_text:
+            fail(f"{form.title()} is no text: name a file with --output.")
         images = find_images(paths)
         if not images:
             fail(f"There are no pictures in {', '.join(map(str, paths))}.")
-        if form == "parquet" and output is None:
-            fail("Parquet is no text: name a file with --output.")
-        found = faces == "detect"
         predictor = Predictor(
-            tasks or None, age=age, gender=gender, race=race, detector=detector if found else None
+            **models.options(),
+            **computing.options(),
+            detector=detector or DETECTOR if found else None,
         )
         columns = FACE_COLUMNS if found else COLUMNS
         failed = 0
@@ -80,38 +111,4 @@ def predict(
     if failed:
         reason = "could not be read or show no face" if found else "could not be read"
         typer.echo(f"{failed} of {len(images)} pictures {reason}.", err=True)
-        raise typer.Exit(1)
-
-
-def annotate(
-    photo: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
-    output: Annotated[
-        Path, typer.Option(help="Picture to write; its ending says the format.", show_default=False)
-    ],
-    detector: DetectorOption = "centerface",
-    tasks: TasksOption = None,
-    age: AgeModel = None,
-    gender: GenderModel = None,
-    race: RaceModel = None,
-) -> None:
-    """Draw boxes and labels on the faces of a photo.
-
-    The exit code is 1 when no face was found; the picture is written all the same.
-    """
-    with errors():
-        from PIL import Image
-
-        from agr.photo.annotate import annotate as draw
-        from agr.predictor import Predictor
-
-        kind = Image.registered_extensions().get(output.suffix.lower())
-        if kind not in Image.SAVE:
-            fail(f"{output} has no ending of a picture that can be written, such as .jpg or .png.")
-        predictor = Predictor(tasks or None, age=age, gender=gender, race=race, detector=detector)
-        found = predictor.predict_photo(photo)
-        picture = draw(photo, found)
-        with replacing(output) as stream:
-            picture.save(stream, kind, **({"quality": 92} if kind == "JPEG" else {}))
-    if not found:
-        typer.echo(f"No face was found in {photo}.", err=True)
         raise typer.Exit(1)

@@ -1,14 +1,18 @@
 """``agr serve``."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from agr.cli.console import errors
-from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
+from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
+@grouped
 def serve(
+    models: Models,
+    computing: Computing,
     host: Annotated[
         str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")
     ] = "127.0.0.1",
@@ -16,24 +20,31 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, help="Processes; each with its own models and limits.")
     ] = 1,
-    tasks: TasksOption = None,
-    age: AgeModel = None,
-    gender: GenderModel = None,
-    race: RaceModel = None,
-    detector: DetectorOption = "centerface",
-    picture_mib: Annotated[float, typer.Option(help="Size of a picture at most.")] = 10,
-    request_mib: Annotated[float, typer.Option(help="Size of a request at most.")] = 40,
-    megapixels: Annotated[float, typer.Option(help="Pixels of a picture at most.")] = 25,
-    pictures: Annotated[int, typer.Option(help="Pictures in a request at most.")] = 32,
+    detector: DetectorOption = DETECTOR,
+    picture_mib: Annotated[
+        float | None, typer.Option(help="Size of a picture at most; default: 10.")
+    ] = None,
+    request_mib: Annotated[
+        float | None, typer.Option(help="Size of a request at most; default: 40.")
+    ] = None,
+    megapixels: Annotated[
+        float | None, typer.Option(help="Pixels of a picture at most; default: 25.")
+    ] = None,
+    pictures: Annotated[
+        int | None, typer.Option(help="Pictures in a request at most; default: 32.")
+    ] = None,
     client_requests: Annotated[
-        int, typer.Option(help="Open requests of one client at most; 0: any number.")
-    ] = 64,
-    timeout: Annotated[float, typer.Option(help="Seconds to receive, and to answer.")] = 30,
-    queue: Annotated[int, typer.Option(help="Pictures that may wait.")] = 256,
-    batch_size: Annotated[int, typer.Option(help="Pictures read together at most.")] = 32,
-    batch_wait_ms: Annotated[
-        float, typer.Option(help="Milliseconds that a picture waits for others.")
-    ] = 3,
+        int | None,
+        typer.Option(help="Open requests of one client at most; 0: any number; default: 64."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds to receive, and to answer; default: 30.")
+    ] = None,
+    queue: Annotated[int | None, typer.Option(help="Pictures that may wait; default: 256.")] = None,
+    readers: Annotated[
+        int | None,
+        typer.Option(help="Processes that read pictures; default: one per core, 2 to 4."),
+    ] = None,
     api_key: Annotated[
         str | None,
         typer.Option(
@@ -43,30 +54,38 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Answer over HTTP, with a page for phone and desktop at / and a reference at /docs."""
+    """Answer over HTTP, with a page for phone and desktop at / and a reference at /docs.
+
+    Every other bound can be set by an environment variable; see docs/deploy.md.
+    """
     with errors():
         from agr.serve.launch import launch
         from agr.serve.settings import MIB, Settings
 
-        settings = Settings(
-            max_picture_bytes=int(picture_mib * MIB),
-            max_request_bytes=int(request_mib * MIB),
-            max_held_bytes=max(256 * MIB, int(request_mib * MIB)),
-            max_pixels=int(megapixels * 1e6),
-            max_pictures=pictures,
-            max_client_requests=client_requests,
-            timeout=timeout,
-            queue_size=queue,
-            batch_size=batch_size,
-            batch_wait=batch_wait_ms / 1000,
-            api_key=api_key,
-        )
-        models = {"age": age, "gender": gender, "race": race}
-        named = {task: str(folder) for task, folder in models.items() if folder}
+        given: dict[str, Any] = {
+            "max_picture_bytes": None if picture_mib is None else int(picture_mib * MIB),
+            "max_request_bytes": None if request_mib is None else int(request_mib * MIB),
+            "max_pixels": None if megapixels is None else int(megapixels * 1e6),
+            "max_pictures": pictures,
+            "max_client_requests": client_requests,
+            "timeout": timeout,
+            "queue_size": queue,
+            "readers": readers,
+            "api_key": api_key,
+        }
+        if request_mib is not None:  # whose bounds must hold at least one
+            one = int(request_mib * MIB)
+            given |= {"max_client_bytes": max(80 * MIB, one), "max_held_bytes": max(160 * MIB, one)}
+        # What is not asked for here may come from the environment: see `Settings`.
+        settings = Settings(**{name: v for name, v in given.items() if v is not None})
+        options = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in {**models.options(), **computing.options()}.items()
+        }
         launch(
             settings,
             host=host,
             port=port,
             workers=workers,
-            predictor={"tasks": tasks or None, "detector": detector, **named},
+            predictor={**options, "detector": detector},
         )

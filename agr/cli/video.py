@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from agr.cli.console import errors, fail, progress, replacing
-from agr.cli.options import AgeModel, DetectorOption, GenderModel, RaceModel, TasksOption
+from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
+@grouped
 def video(
     source: Annotated[
         str,
@@ -21,6 +22,8 @@ def video(
             show_default=False,
         ),
     ],
+    models: Models,
+    computing: Computing,
     output: Annotated[
         Path | None,
         typer.Option(help="Video to write, .mp4 or .gif, with boxes and labels and no sound."),
@@ -39,11 +42,7 @@ def video(
             "this machine manages."
         ),
     ] = None,
-    detector: DetectorOption = "centerface",
-    tasks: TasksOption = None,
-    age: AgeModel = None,
-    gender: GenderModel = None,
-    race: RaceModel = None,
+    detector: DetectorOption = DETECTOR,
 ) -> None:
     """Follow the people of a video or camera, and read each over time.
 
@@ -63,15 +62,9 @@ def video(
             fail("Nothing to write: name a file with --output or --table.")
         if output is not None:
             check_suffix(output)
-        options: dict[str, Any] = {
-            "tasks": tasks or None,
-            "age": age,
-            "gender": gender,
-            "race": race,
-            "detector": detector,
-        }
+        options = {**models.options(), "detector": detector}
         with Video(source) as film, ExitStack() as stack:
-            people = People(Predictor(**options))
+            people = People(Predictor(**options, **computing.options()))
             total = film.count(fps)
             rows = writer = None
             if table is not None:

@@ -10,28 +10,64 @@ import os
 from pathlib import Path
 from typing import Any
 
+from agr.errors import ParameterError, choice
+
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import onnxruntime  # noqa: E402
 
+REMOTE = "AzureExecutionProvider"  # sends what it is given to another machine
 
-def open_session(path: Path, threads: int | None = None) -> Any:
+
+def devices() -> dict[str, str]:
+    """Name the devices of this ONNX Runtime.
+
+    Returns
+    -------
+    dict of str to str
+        By their short names, such as ``"cpu"``, ``"cuda"`` or ``"coreml"``: the execution provider.
+    """
+    found = onnxruntime.get_available_providers()
+    return {n.removesuffix("ExecutionProvider").lower(): n for n in found if n != REMOTE}
+
+
+def open_session(path: Path, *, device: str = "cpu", threads: int = 1) -> Any:
     """Open a network.
 
     Parameters
     ----------
     path : path
         An ONNX file.
-    threads : int, optional
-        Threads per batch; default: ONNX Runtime's choice, one per core.
+    device : str, default="cpu"
+        One of `devices`, with a number where there are several: ``"cuda:1"``.
+    threads : int, default=1
+        Threads that share one call on the CPU. Several calls at once with one thread each take
+        less time than calls one after another with many.
 
     Returns
     -------
     onnxruntime.InferenceSession
-        On the CPU.
+        Ready to be called, by several threads at once.
+
+    Raises
+    ------
+    ParameterError
+        There is no such device, or it cannot be used.
     """
+    name, _, number = device.partition(":")
+    provider = devices().get(name)
+    if provider is None:
+        raise ParameterError(choice("device", device, devices()))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    options.intra_op_num_threads = threads
+    # Threads that spin while they wait take the cores from the other networks' threads.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    chosen = [(provider, {"device_id": number} if number else {})]
+    session = onnxruntime.InferenceSession(path, options, providers=chosen)
+    if session.get_providers()[0] != provider:  # it went on without: its libraries are missing
+        raise ParameterError(
+            f"device {device!r} cannot be used: {provider} did not start (ONNX Runtime said why "
+            f"above). Install what it needs, or choose another of {', '.join(devices())}."
+        )
+    return session

@@ -56,7 +56,7 @@ class ReadReport:
             raise DatasetError(f'{self}\nPass on_bad="skip" to go on without them.')
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Faces:
     """Labelled pictures, a row each.
 
@@ -76,6 +76,16 @@ class Faces:
     def __len__(self) -> int:
         """Count the pictures."""
         return len(self.table)
+
+    def __repr__(self) -> str:
+        ages = self.table["age"].dropna()
+        span = f", {ages.min():g} to {ages.max():g} years" if len(ages) else ""
+        return f"<Faces: {len(self):,} picture{'s' * (len(self) != 1)}{span}>"
+
+    def _repr_html_(self) -> str:
+        """Show the first and last rows in a notebook."""
+        shown: str = self.table.to_html(max_rows=10, escape=True)
+        return shown
 
     @property
     def paths(self) -> list[str]:

@@ -1,8 +1,9 @@
 """A table of one's own: csv, parquet or DataFrame, with any column names."""
 
 import os
+import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
 
 OLDEST = 120
+SEPARATORS = b",;\t|"  # of which the most frequent one in the header parts the columns
 VOCABULARIES = {"gender": GENDERS, "race": RACES}
+PLAIN = ("", ".csv", ".tsv", ".txt")
+LONGEST_HEADER = 1 << 20  # bytes
+NAMES = ("path", "age", *VOCABULARIES)
+OWN_WORDS = "Say what a word means with --label WORD=LABEL (in Python labels={word: label})."
 
 Mask = npt.NDArray[np.bool_]
 Words = list[str | None]
@@ -25,10 +31,8 @@ Words = list[str | None]
 def read(
     source: str | os.PathLike[str] | pd.DataFrame,
     *,
-    path: str = "path",
-    age: str | None = "age",
-    gender: str | None = "gender",
-    race: str | None = "race",
+    columns: Mapping[str, str | None] | None = None,
+    labels: Mapping[str, str] | Iterable[tuple[str, str]] = (),
     root: str | os.PathLike[str] | None = None,
     name: str | None = None,
     check_images: bool = True,
@@ -39,14 +43,18 @@ def read(
     Parameters
     ----------
     source : path or DataFrame
-        CSV file, parquet file (``.parquet``; needs pyarrow) or a table in memory.
-    path : str, default="path"
-        Column of the pictures' paths.
-    age, gender, race : str or None
-        Columns of the labels. A column under its default name may be lacking, all its labels are
-        missing then; None leaves a column out. Ages are numbers from 0 to 120; genders are
-        female or male; races are asian, black, indian, other or white; case does not matter.
-        A blank cell is a missing label.
+        CSV file, parquet file (``.parquet``; needs pyarrow) or a table in memory. Columns of a CSV
+        may be parted by commas, semicolons, tabs or bars.
+    columns : mapping of str to str or None, optional
+        The table's own name of ``path``, ``age``, ``gender`` or ``race``, such as
+        ``{"age": "years"}``; None leaves a column out. A column of labels that is not named here
+        may be lacking, all its labels are missing then.
+    labels : mapping of str to str, or iterable of (str, str)
+        The table's own words, each with the label that it stands for, such as
+        ``{"M": "male", "F": "female"}``; pairs where two columns share a word, such as
+        ``[("0", "male"), ("0", "white")]``. Genders are female or male; races are asian, black,
+        indian, other or white. Case does not matter. Ages are numbers from 0 to 120. A blank cell
+        is a missing label.
     root : path, optional
         Folder that the paths are relative to; default: the file's folder, or for a DataFrame
         the working directory.
@@ -71,25 +79,29 @@ def read(
     MissingExtraError
         Parquet without pyarrow.
     ParameterError
-        ``on_bad`` is neither.
+        ``on_bad`` is neither; or ``columns`` or ``labels`` name something that agr does not know.
     """
+    own_words = _meanings(labels)
+    names = _names(columns or {})
     rows, folder, stem = _load(source)
-    labels = _label_columns(rows, path, {"age": age, "gender": gender, "race": race})
-    places = clean(rows[path])
+    found = _label_columns(rows, names)
+    places = clean(rows[names["path"]])
     sieve = Sieve([place or f"row {i}" for i, place in enumerate(places)], on_bad)
     sieve.drop("no path", is_blank(places))
-    columns: dict[str, Any] = {}
-    for label, column in labels.items():
+    values: dict[str, Any] = {}
+    for label, column in found.items():
         if label == "age":
-            columns["age"] = _ages(clean(rows[column]), sieve)
+            values["age"] = _ages(clean(rows[column]), sieve)
         else:
-            words = lower(clean(rows[column]))
-            known = dict.fromkeys(VOCABULARIES[label])
-            sieve.drop_unknown(label, words, [*known, None])
-            columns[label] = words
-    columns["path"] = join(folder if root is None else root, places)
-    columns["source"] = stem if name is None else name
-    return sieve.faces(columns, check_images=check_images)
+            meaning = own_words[label]
+            # Codes of a column with gaps come as 0.0 and 1.0; they are meant as 0 and 1.
+            cells = rows[column].convert_dtypes() if meaning else rows[column]
+            words = [meaning.get(word or "", word) for word in lower(clean(cells))]
+            sieve.drop_unknown(label, words, [*VOCABULARIES[label], None], advice=OWN_WORDS)
+            values[label] = words
+    values["path"] = join(folder if root is None else root, places)
+    values["source"] = stem if name is None else name
+    return sieve.faces(values, check_images=check_images)
 
 
 class Sieve:
@@ -126,12 +138,15 @@ class Sieve:
         if not wanted:
             self._bad.add(rule)
 
-    def drop_unknown(self, label: str, words: Words, known: Sequence[str | None]) -> None:
+    def drop_unknown(
+        self, label: str, words: Words, known: Sequence[str | None], advice: str = ""
+    ) -> None:
         """Leave entries out whose word is not ``known``, and say what was expected."""
         mask = np.array([word not in known for word in words], dtype=bool)
         if (self.kept & mask).any():
             first = words[int(np.flatnonzero(self.kept & mask)[0])]
-            self._hints.append(choice(label, first, [word for word in known if word is not None]))
+            expected = choice(label, first, [word for word in known if word is not None])
+            self._hints.append(f"{expected} {advice}".strip())
         self.drop(f"unknown {label}", mask)
 
     def faces(self, columns: Mapping[str, Any], *, check_images: bool) -> Faces:
@@ -200,11 +215,22 @@ def load_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         with warnings.catch_warnings():
             # Rows longer than the header would be cut or shift every column, with a mere warning.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(Path(path).absolute(), dtype=str, index_col=False)
+            return pd.read_csv(
+                Path(path).absolute(), dtype=str, index_col=False, sep=_separator(Path(path))
+            )
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist; check the path.") from None
     except (OSError, ValueError, pd.errors.ParserWarning) as error:
         raise DatasetError(f"{path} cannot be read as a csv file: {error}.") from error
+
+
+def _separator(path: Path) -> str:
+    """Tell what parts the columns: what the header has most of, outside quotes."""
+    if path.suffix.lower() not in PLAIN:  # pandas unpacks some
+        return ","
+    with path.open("rb") as stream:
+        header = re.sub(rb'"[^"]*"', b"", stream.readline(LONGEST_HEADER))
+    return chr(max(SEPARATORS, key=lambda separator: header.count(separator)))
 
 
 def clean(cells: "pd.Series[Any]") -> Words:
@@ -252,13 +278,40 @@ def _load_parquet(path: Path) -> pd.DataFrame:
         raise DatasetError(f"{path} cannot be read as a parquet file: {error}.") from error
 
 
-def _label_columns(
-    rows: pd.DataFrame, path: str, labels: Mapping[str, str | None]
-) -> dict[str, str]:
+def _names(columns: Mapping[str, str | None]) -> dict[str, Any]:
+    """Give the table's name of every column."""
+    for name in columns:
+        if name not in NAMES:
+            raise ParameterError(choice("a column that --column names", name, NAMES))
+    found = {name: columns.get(name, name) for name in NAMES}
+    return {**found, "path": found["path"] or "path"}  # nothing can be read without it
+
+
+def _meanings(
+    labels: Mapping[str, str] | Iterable[tuple[str, str]],
+) -> dict[str, dict[str, str]]:
+    """Sort own words by the column that their label belongs to."""
+    found: dict[str, dict[str, str]] = {column: {} for column in VOCABULARIES}
+    for word, label in labels.items() if isinstance(labels, Mapping) else labels:
+        meant = label.strip().lower()
+        columns = [column for column, known in VOCABULARIES.items() if meant in known]
+        if not columns:
+            everything = [label for known in VOCABULARIES.values() for label in known]
+            raise ParameterError(choice("a label that --label names", label, everything))
+        key = word.strip().lower()
+        if found[columns[0]].setdefault(key, meant) != meant:
+            raise ParameterError(
+                f"The word {word!r} means {found[columns[0]][key]} or {meant}, not both; leave one "
+                "of them out."
+            )
+    return found
+
+
+def _label_columns(rows: pd.DataFrame, names: Mapping[str, Any]) -> dict[str, str]:
     """Find the columns; a name that the caller chose must exist, a default one need not."""
     came: list[Any] = list(rows.columns)
     found = {}
-    for label, column in {"path": path, **labels}.items():
+    for label, column in names.items():
         if came.count(column) > 1:
             raise DatasetError(f"The table has {came.count(column)} columns called {column!r}.")
         if column in came:
@@ -277,8 +330,8 @@ def _label_columns(
 def _lacking(what: str, came: list[Any], hint: str = "") -> DatasetError:
     return DatasetError(
         f"The table has no {what}; its columns are {', '.join(map(repr, came))}.{hint} Needed are "
-        "'path' and at least one of 'age', 'gender' and 'race'. Rename yours, or in Python pass "
-        'their names: agr.datasets.table.read(..., path="...", age="...").'
+        "'path' and at least one of 'age', 'gender' and 'race'. Say how yours are called, such as "
+        '--column path=file --column age=years (in Python columns={"path": "file"}).'
     )
 
 

@@ -13,7 +13,7 @@ from agr.errors import LabelError
 Score = Callable[[npt.NDArray[np.intp]], dict[str, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Scores of a model.
 
@@ -30,6 +30,11 @@ class Report:
     n: int
     overall: dict[str, float]
     by_group: dict[str, dict[str, float]]
+
+    def __repr__(self) -> str:
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.overall.items())
+        groups = f"; {len(self.by_group)} groups" if self.by_group else ""
+        return f"<Report: {self.n:,} pictures; {scores}{groups}>"
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain Python types; a score that is not defined is None."""

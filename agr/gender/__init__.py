@@ -12,8 +12,10 @@ __all__ = ["GenderEstimator", "LABELS"]
 
 def __getattr__(name: str) -> Any:
     if name == "GenderEstimator":
-        from agr.gender.estimator import GenderEstimator
+        from agr.errors import require
 
+        with require("train", "keras"):
+            from agr.gender.estimator import GenderEstimator
         return GenderEstimator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

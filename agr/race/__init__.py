@@ -12,8 +12,10 @@ __all__ = ["LABELS", "RaceEstimator"]
 
 def __getattr__(name: str) -> Any:
     if name == "RaceEstimator":
-        from agr.race.estimator import RaceEstimator
+        from agr.errors import require
 
+        with require("train", "keras"):
+            from agr.race.estimator import RaceEstimator
         return RaceEstimator
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -3,26 +3,20 @@
 from pathlib import Path
 from typing import Any
 
-from agr.datasets import read_any
 from agr.datasets.faces import AGE_GROUPS, Faces
 from agr.errors import LabelError
 from agr.evaluation.groups import Report
 from agr.report.page import Page
-from agr.runs.selection import old_enough, split_faces
+from agr.runs.selection import Selection
 from agr.tasks import TASKS
 
 
 def evaluate_run(
     task: str,
-    data: Path,
-    model: Path | None,
-    part: str,
+    selection: Selection,
+    model: Path | None = None,
+    part: str = "all",
     *,
-    validation: float,
-    test: float,
-    split: Path | None,
-    seed: int,
-    min_age: float = 0,
     plots: Path | None = None,
 ) -> tuple[Report, str]:
     """Read, split and score.
@@ -31,16 +25,12 @@ def evaluate_run(
     ----------
     task : str
         Task of the model.
-    data : Path
-        Labelled pictures.
-    model : Path or None
-        Saved model; None for the one in agr.
-    part : {"all", "train", "validation", "test"}
+    selection : Selection
+        Labelled pictures and their parts, as in training.
+    model : Path, optional
+        Saved model; default: the one in agr.
+    part : {"all", "train", "validation", "test"}, default="all"
         What to score.
-    validation, test, split, seed
-        The split, as in training.
-    min_age : float, default=0
-        Younger people are left out, as in training.
     plots : Path, optional
         Folder for a page of plots.
 
@@ -52,16 +42,13 @@ def evaluate_run(
         What was left out of the data; empty if nothing was.
     """
     # The page comes first, because a package that it lacks is better missed before the long work.
+    data = selection.data
     page = None if plots is None else Page(plots, f"{task.title()}: results on {data.name}")
     kind = TASKS[task].load_estimator()
     estimator = kind.from_pretrained() if model is None else kind.load(model)
-    faces = read_any(data)
+    faces = selection.read()
     dropped = str(faces.report) if faces.report and faces.report.n_dropped else ""
-    if part == "all":
-        faces = old_enough(faces, min_age)
-    else:
-        parts = split_faces(faces, split, data, validation, test, seed, min_age)
-        faces = getattr(parts, part)
+    faces = selection.chosen(faces) if part == "all" else getattr(selection.parts(faces), part)
     faces = faces.having(task)
     if not len(faces):
         where = data if part == "all" else f"the {part} part of {data}"

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from agr.datasets import read_any
 from agr.datasets.faces import Faces
 from agr.evaluation.metrics import summary
 from agr.plots import people, pictures
 from agr.report.page import Page
+from agr.runs.selection import Selection
 from agr.tasks import TASKS
 
 GROUPS = ("gender", "race")
@@ -54,13 +54,13 @@ class Exploration:
     duplicates: pd.DataFrame
 
 
-def explore(data: str | os.PathLike[str]) -> Exploration:
+def explore(data: Selection | str | os.PathLike[str]) -> Exploration:
     """Count what is in labelled pictures.
 
     Parameters
     ----------
-    data : path
-        As `agr.datasets.read_any` takes it.
+    data : Selection or path
+        As `agr.datasets.read_any` takes it; a selection also leaves out the young.
 
     Returns
     -------
@@ -72,7 +72,9 @@ def explore(data: str | os.PathLike[str]) -> Exploration:
     DatasetError
         There is no such data.
     """
-    faces = read_any(data).with_hashes()
+    selection = _selection(data)
+    faces = selection.read()
+    faces = Faces(selection.chosen(faces).table, faces.report).with_hashes()
     aged = faces.table[faces.table["age"].notna()]
     dropped = faces.report.dropped if faces.report else {}
     left_out = [(rule, name) for rule, names in dropped.items() for name in names]
@@ -90,13 +92,13 @@ def explore(data: str | os.PathLike[str]) -> Exploration:
     )
 
 
-def write_report(data: str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def write_report(data: Selection | str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
     """Explore labelled pictures and write a page, its plots and its numbers.
 
     Parameters
     ----------
-    data : path
-        As `agr.datasets.read_any` takes it.
+    data : Selection or path
+        As for `explore`.
     folder : path
         Made if it is not there.
 
@@ -112,9 +114,11 @@ def write_report(data: str | os.PathLike[str], folder: str | os.PathLike[str]) -
     DatasetError
         There is no such data.
     """
-    page = Page(Path(folder), f"{Path(data).absolute().name}: labelled faces")
-    found = explore(data)
-    root = Path(data) if Path(data).is_dir() else Path(data).parent
+    selection = _selection(data)
+    place = selection.data
+    page = Page(Path(folder), f"{place.absolute().name}: labelled faces")
+    found = explore(selection)
+    root = place if place.is_dir() else place.parent
     _write_people(page, found)
     _write_balancing(page, found)
     _write_flaws(page, found, root)
@@ -125,6 +129,10 @@ def write_report(data: str | os.PathLike[str], folder: str | os.PathLike[str]) -
     captions = [_labels(row) for row in _records(sample)]
     _grid(page, "sample", sample, captions, "Pictures drawn at random")
     return page.write()
+
+
+def _selection(data: Selection | str | os.PathLike[str]) -> Selection:
+    return data if isinstance(data, Selection) else Selection(data=Path(data))
 
 
 def _write_people(page: Page, found: Exploration) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from agr.core.artifact import check_output
 from agr.datasets.faces import Faces, Split
 from agr.errors import ParameterError, choice
 from agr.evaluation.groups import Report
@@ -54,7 +53,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
     Report
         Scores on the test part.
     """
-    check_output(run.output)
+    run.check_output()
     recipe, stages = _recipe(run)
     for stage in stages:  # as fit does, but before every picture is read
         check_parameters(stage)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agr.core.artifact import check_output
 from agr.errors import MissingExtraError, ParameterError
 from agr.evaluation.groups import Report
 from agr.runs.selection import Work, read_parts
@@ -47,7 +46,7 @@ def tune_run(run: TuneRun, say: Callable[[str], None]) -> Report | None:
     from agr.training.tuning.workers import role
 
     if role() != "worker":  # whose chief saves the model
-        check_output(run.output)
+        run.check_output()
     estimator = TASKS[run.task].load_estimator()(**run.parameters, random_state=run.seed)
     check_parameters(estimator)  # before every picture is read
     searched = _searched(run, estimator)

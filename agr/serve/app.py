@@ -1,11 +1,9 @@
 """The web application, made of its parts."""
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -13,43 +11,47 @@ from fastapi.middleware import Middleware
 from fastapi.staticfiles import StaticFiles
 
 from agr import __version__
-from agr.predictor import Predictor
 from agr.serve import problems
+from agr.serve.connection import Door
 from agr.serve.endpoints import STATIC, check_key, guarded, pages, public
 from agr.serve.headers import Envelope
 from agr.serve.problems import Problem
-from agr.serve.reading import Reads
+from agr.serve.process import Reader
+from agr.serve.readers import ReadsPictures
+from agr.serve.schema import picture_body
 from agr.serve.service import Service
-from agr.serve.settings import Settings
+from agr.serve.settings import MIB, Settings
 
 STARTED_WITH = "AGR_SERVE"  # how `agr serve` tells its workers what it was asked for
-SHUTDOWN_SECONDS = 10.0
+SMALL_MEMORY = 112 * MIB  # for a picture whose header promises little work
+NICE = 5  # how far readers stand back behind the process that talks to clients
 
 
-def create_app(settings: Settings, predictor: Reads) -> FastAPI:
+def create_app(settings: Settings, readers: Sequence[ReadsPictures]) -> FastAPI:
     """Make the web application.
 
     Parameters
     ----------
     settings : Settings
         Bounds.
-    predictor : Predictor
-        Reads the faces; one thread at a time asks it.
+    readers : sequence of Reader
+        Processes that read the pictures; see `make_readers`.
 
     Returns
     -------
     FastAPI
         An ASGI application, for uvicorn or another server.
     """
-    shared = Service(settings, predictor)
+    shared = Service(settings, readers)
+    door = Door(settings, shared.drain)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        shared.batcher.start()
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Door]]:
+        await shared.readers.start()
         try:
-            yield
+            yield {"door": door}  # for `agr.serve.connection`
         finally:
-            await asyncio.to_thread(shared.batcher.close, SHUTDOWN_SECONDS)
+            await shared.readers.close()
             shared.metrics.close()
 
     app = FastAPI(
@@ -63,7 +65,7 @@ def create_app(settings: Settings, predictor: Reads) -> FastAPI:
         lifespan=lifespan,
         middleware=[Middleware(Envelope, metrics=shared.metrics)],
     )
-    app.state.service = shared
+    app.state.service, app.state.door = shared, door
     problems.install(app)
     app.include_router(public)
     if settings.api_key is None:
@@ -74,17 +76,42 @@ def create_app(settings: Settings, predictor: Reads) -> FastAPI:
         )
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    _describe_problems(app)
+    _describe(app, settings)
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Put the problem's schema into the OpenAPI document, in place of FastAPI's own errors."""
+def _describe(app: FastAPI, settings: Settings) -> None:
+    """Put the body's and the problem's schema into the OpenAPI document, in place of FastAPI's."""
     schema = app.openapi()
+    predict = schema["paths"]["/v1/predict"]["post"]
+    predict["requestBody"] = picture_body(settings.max_pictures)
     schemas: dict[str, Any] = schema.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+
+
+def make_readers(settings: Settings, predictor: dict[str, Any]) -> list[Reader]:
+    """Name the processes that read pictures; the application starts them.
+
+    Parameters
+    ----------
+    settings : Settings
+        Bounds.
+    predictor : dict
+        What each makes its `agr.Predictor` with.
+
+    Returns
+    -------
+    list of Reader
+        The first reads large pictures too, and gives way to the others.
+    """
+    small = min(SMALL_MEMORY, settings.picture_memory)
+    first = Reader(predictor, memory=settings.picture_memory, nice=2 * NICE)
+    return [
+        first,
+        *(Reader(predictor, memory=small, nice=NICE) for _ in range(settings.readers - 1)),
+    ]
 
 
 def from_environment() -> FastAPI:
@@ -96,7 +123,8 @@ def from_environment() -> FastAPI:
         An ASGI application.
     """
     given = json.loads(os.environ[STARTED_WITH])
-    return create_app(Settings(**given["settings"]), Predictor(**given["predictor"]))
+    settings = Settings(**given["settings"])
+    return create_app(settings, make_readers(settings, given["predictor"]))
 
 
 def to_environment(settings: Settings, predictor: dict[str, Any]) -> None:
@@ -107,7 +135,7 @@ def to_environment(settings: Settings, predictor: dict[str, Any]) -> None:
     settings : Settings
         Bounds.
     predictor : dict
-        What `Predictor` is made with.
+        What `agr.Predictor` is made with.
     """
-    given = {"settings": asdict(settings), "predictor": predictor}
+    given = {"settings": settings.model_dump(), "predictor": predictor}
     os.environ[STARTED_WITH] = json.dumps(given)

@@ -1,27 +1,56 @@
 """The endpoints: ``/health``, ``/v1/predict``, ``/metrics``, and the pages."""
 
+import asyncio
 import hmac
+from collections.abc import Coroutine
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-import fastapi_offline
 from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from agr import __version__
+from agr.bulk.formats import Row
+from agr.errors import nearest
+from agr.serve.limits import network
+from agr.serve.picture import FACES, Faces
 from agr.serve.problems import ProblemError, busy, documented
-from agr.serve.reading import FACES, Faces
-from agr.serve.schema import Health, Limits, Results, picture_body
+from agr.serve.schema import Health, Limits, Results
 from agr.serve.service import Service
 from agr.serve.upload import receive_pictures
 
 STATIC = Path(__file__).parent / "static"
-SWAGGER = Path(fastapi_offline.__file__).parent / "static"
+SWAGGER = Path(str(files("fastapi_swagger") / "resources"))
 
-public = APIRouter()
-guarded = APIRouter()  # asks for the key, where there is one
+
+def check_query(request: Request) -> None:
+    """Refuse fields of the query that the endpoint does not know.
+
+    Parameters
+    ----------
+    request : Request
+        Any.
+
+    Raises
+    ------
+    ProblemError
+        422.
+    """
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            said = f"known are {', '.join(known)}" if known else "there are none here"
+            raise ProblemError(
+                422, f"Unknown query field {name[:40]!r}; {said}.{nearest(name[:40], known)}"
+            )
+
+
+public = APIRouter(dependencies=[Depends(check_query)])
+# Asks for the key, where there is one.
+guarded = APIRouter(dependencies=[Depends(check_query)])
 pages = APIRouter(include_in_schema=False)
 bearer = HTTPBearer(auto_error=False, description="The key that the service was given.")
 
@@ -75,16 +104,16 @@ def check_key(
         )
 
 
-@public.get("/health", summary="Say whether the service can answer", responses=documented(503))
+@public.get("/health", summary="Say whether the service can answer", responses=documented(422, 503))
 async def health(shared: Shared) -> Health:
     """Models that are loaded, the version, and what may be sent."""
-    if not shared.batcher.alive:
+    if not shared.readers.alive:
         raise busy("No pictures are being read; the service has to be started again.")
     settings = shared.settings
     return Health(
         status="ok",
         version=__version__,
-        models=list(shared.tasks),
+        models=list(shared.readers.tasks),
         faces=list(FACES),
         needs_key=settings.api_key is not None,
         limits=Limits(
@@ -92,6 +121,7 @@ async def health(shared: Shared) -> Health:
             request_bytes=settings.max_request_bytes,
             pixels=settings.max_pixels,
             pictures=settings.max_pictures,
+            request_pixels=settings.max_request_pixels,
         ),
     )
 
@@ -101,7 +131,6 @@ async def health(shared: Shared) -> Health:
     summary="Read the faces in pictures",
     response_model=Results,
     responses=documented(400, 408, 413, 415, 422, 429, 503),
-    openapi_extra={"requestBody": picture_body()},
 )
 async def predict(
     request: Request,
@@ -119,18 +148,40 @@ async def predict(
     A picture that cannot be read, or shows no face, has its reason in ``error``, and the others go
     on. The faces of a photo come largest first. Pictures are neither stored nor logged.
     """
-    host = request.client.host if request.client else None
-    with shared.shares.request(host) as held:
-        pictures = await receive_pictures(request, shared.settings, held)
-        rows = await shared.read([replace(picture, faces=faces) for picture in pictures])
+    client = network(request.client.host if request.client else None)
+    with shared.shares.request(client) as held:
+        received = await receive_pictures(request, shared.settings, held)
+        pictures = [replace(picture, faces=faces) for picture in received]
+        rows = await _while_connected(request, shared.read(client, pictures))
     return JSONResponse({"results": rows})
+
+
+async def _while_connected(request: Request, reading: Coroutine[Any, Any, list[Row]]) -> list[Row]:
+    """Wait for the rows, and stop the reading when the client goes away."""
+    read, gone = asyncio.create_task(reading), asyncio.create_task(_gone(request))
+    try:
+        await asyncio.wait((read, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not read.done():
+            raise ProblemError(400, "The client went away.")
+        return await read
+    finally:
+        read.cancel()
+        gone.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 @guarded.get(
     "/metrics",
     summary="Count requests, pictures and batches",
     response_class=Response,
-    responses={200: {"description": "Prometheus's format.", "content": {"text/plain": {}}}},
+    responses={
+        200: {"description": "Prometheus's format.", "content": {"text/plain": {}}},
+        **documented(422),
+    },
 )
 async def metrics(shared: Shared) -> Response:
     """Numbers for Prometheus; none tells anything of a picture or a person."""
@@ -157,5 +208,5 @@ async def docs() -> FileResponse:
 
 @pages.get("/docs/{name}")
 async def swagger(name: Literal["swagger-ui-bundle.js", "swagger-ui.css"]) -> FileResponse:
-    """Give Swagger UI's parts, as the package fastapi-offline ships them."""
+    """Give Swagger UI's parts, as the package fastapi-swagger ships them."""
     return FileResponse(SWAGGER / name)

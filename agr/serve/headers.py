@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agr.serve.metrics import Metrics
-from agr.serve.problems import respond
+from agr.serve.problems import MEDIA_TYPE, respond
 
 POLICY = {
     "default-src": "'none'",
@@ -75,25 +75,54 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start, status = time.perf_counter(), 0
-
-        async def send_with_headers(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                _add_headers(message, scope)
-            await send(message)
-
+        start, reply = time.perf_counter(), _Reply(scope, receive, send)
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # every answer to GET can be had without its body
         try:
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, reply.send)
         except Exception:
             log.exception("%s failed.", _endpoint(scope))
-            if status:  # too late for another answer
+            if reply.status:  # too late for another answer
                 raise
             response = respond(500, "Something went wrong inside the service; its log says what.")
-            await response(scope, receive, send_with_headers)
+            await response(scope, receive, reply.send)
         finally:
-            self._metrics.on_request(_endpoint(scope), status, time.perf_counter() - start)
+            self._metrics.on_request(_endpoint(scope), reply.status, time.perf_counter() - start)
+
+
+class _Reply:
+    """What is sent to a client: with our headers, and every error as a problem."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope, self._receive, self._send = scope, receive, send
+        self._replaced = False
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            if self.status >= 400 and headers.get("content-type") != MEDIA_TYPE:
+                await self._replace(headers)
+                return
+            _add_headers(message, self._scope)
+        elif self._replaced:
+            return
+        elif self._scope["method"] == "HEAD":
+            message = {**message, "body": b""}
+        await self._send(message)
+
+    async def _replace(self, headers: MutableHeaders) -> None:
+        """Say it as a problem: Starlette answers a bad Range, for one, in plain text."""
+        details = {
+            400: "The Range header is malformed; expected for instance 'bytes=0-99'.",
+            416: "The Range lies outside of the file; Content-Range has its length.",
+        }
+        kept = {k: v for k, v in headers.items() if k in ("allow", "content-range")}
+        detail = details.get(self.status, "The request was refused.")
+        await respond(self.status, detail, kept)(self._scope, self._receive, self.send)
+        self._replaced = True
 
 
 def _add_headers(message: Message, scope: Scope) -> None:

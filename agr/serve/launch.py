@@ -6,14 +6,16 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agr.errors import ParameterError, require
-from agr.serve.settings import Settings
+
+if TYPE_CHECKING:  # which is part of the extra itself
+    from agr.serve.settings import Settings
 
 
 def launch(
-    settings: Settings, *, host: str, port: int, workers: int, predictor: dict[str, Any]
+    settings: "Settings", *, host: str, port: int, workers: int, predictor: dict[str, Any]
 ) -> None:
     """Serve until somebody stops it.
 
@@ -26,7 +28,7 @@ def launch(
     port : int
         Port to listen on.
     workers : int
-        Processes; each has its own models, queue and limits.
+        Processes that talk to clients; each has its own readers, queue and limits.
     predictor : dict
         What `agr.Predictor` is made with.
 
@@ -46,24 +48,28 @@ def launch(
     with require("serve"):
         import uvicorn
 
-        from agr.serve.app import create_app, to_environment
+        from agr.serve.app import create_app, make_readers, to_environment
+        from agr.serve.connection import Connection, allow_files, backlog
         from agr.serve.metrics import SHARED_FOLDER
-    from agr.predictor import Predictor
-
-    predictor.setdefault("threads", max(1, (os.cpu_count() or 1) // workers))
-    made = Predictor(**predictor)  # in any case: what is wrong with a model is said once, here
+    predictor.setdefault("threads", 1)
+    readers = make_readers(settings, predictor)
+    # Started once beforehand, so that what is wrong with a model is said once, and plainly.
+    readers[0].start()
+    readers[0].close()
     _check_free(host, port)
+    allow_files(settings)
     options: dict[str, Any] = {
         "host": host,
         "port": port,
+        "http": Connection,
+        "backlog": backlog(),
         "server_header": False,
         "ws": "none",
-        "timeout_graceful_shutdown": round(settings.timeout) + 1,
+        "timeout_graceful_shutdown": settings.drain_seconds,
     }
     if workers == 1:
-        uvicorn.run(create_app(settings, made), **options)
+        uvicorn.run(create_app(settings, readers), **options)
         return
-    del made
     with _environment(SHARED_FOLDER):
         to_environment(settings, predictor)
         uvicorn.run("agr.serve.app:from_environment", factory=True, workers=workers, **options)

@@ -1,47 +1,39 @@
-"""Keeps one client, and one picture, from taking what belongs to all."""
+"""Keeps one client from taking what belongs to all."""
 
-import io
 import ipaddress
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
-
-from agr.errors import ImageError
 from agr.serve.problems import busy
-
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
-# A JPEG of a few bytes can ask for thousands of passes over all its pixels.
-MAX_JPEG_SCANS = 100
+from agr.serve.settings import Settings
 
 
 class Shares:
-    """Counts the requests of each client, and the bytes of all.
+    """Counts the requests and bytes of each client, and the bytes of all.
 
     Parameters
     ----------
-    max_client_requests : int
-        Requests of one client at a time; 0 for any number.
-    max_bytes : int
-        Bytes of all requests at a time.
+    settings : Settings
+        How many there may be.
     """
 
-    def __init__(self, max_client_requests: int, max_bytes: int) -> None:
-        self._max_client_requests, self._max_bytes = max_client_requests, max_bytes
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._requests: Counter[str] = Counter()
+        self._client_bytes: Counter[str] = Counter()
         self._bytes = 0
         self._lock = threading.Lock()
 
     @contextmanager
-    def request(self, host: str | None) -> "Iterator[Held]":
+    def request(self, client: str) -> "Iterator[Held]":
         """Admit a request, and forget it at the end.
 
         Parameters
         ----------
-        host : str or None
-            The client's address.
+        client : str
+            Who sends it; see `network`.
 
         Yields
         ------
@@ -53,42 +45,48 @@ class Shares:
         ProblemError
             429, when the client has too many open already.
         """
-        client = network(host)
+        limit = self._settings.max_client_requests
         with self._lock:
-            if 0 < self._max_client_requests <= self._requests[client]:
+            if 0 < limit <= self._requests[client]:
                 raise busy(
-                    f"You have {self._max_client_requests} requests open already; "
-                    "wait for their answers.",
+                    f"You have {limit} requests open already; wait for their answers.",
                     status=429,
                 )
             self._requests[client] += 1
-        held = Held(self)
+        held = Held(self, client)
         try:
             yield held
         finally:
             with self._lock:
                 self._bytes -= held.n
+                self._client_bytes[client] -= held.n
                 self._requests[client] -= 1
                 if not self._requests[client]:
-                    del self._requests[client]
+                    del self._requests[client], self._client_bytes[client]
 
-    def take(self, n: int) -> None:
+    def take(self, client: str, n: int) -> None:
         """Count bytes that came.
 
         Parameters
         ----------
+        client : str
+            From whom.
         n : int
             How many.
 
         Raises
         ------
         ProblemError
-            503, when all requests together hold too many.
+            429 or 503, when its requests together, or all, hold too many.
         """
+        settings = self._settings
         with self._lock:
-            if self._bytes + n > self._max_bytes:
+            if self._client_bytes[client] + n > settings.max_client_bytes:
+                raise busy("You send too much at a time; wait for your answers.", status=429)
+            if self._bytes + n > settings.max_held_bytes:
                 raise busy("Too many pictures are being received; try again in a moment.")
             self._bytes += n
+            self._client_bytes[client] += n
 
 
 class Held:
@@ -98,6 +96,8 @@ class Held:
     ----------
     shares : Shares
         Where they are counted.
+    client : str
+        Whose they are.
 
     Attributes
     ----------
@@ -105,8 +105,8 @@ class Held:
         Bytes.
     """
 
-    def __init__(self, shares: Shares) -> None:
-        self._shares = shares
+    def __init__(self, shares: Shares, client: str) -> None:
+        self._shares, self._client = shares, client
         self.n = 0
 
     def take(self, n: int) -> None:
@@ -117,7 +117,7 @@ class Held:
         n : int
             How many more.
         """
-        self._shares.take(n)
+        self._shares.take(self._client, n)
         self.n += n
 
 
@@ -141,39 +141,3 @@ def network(host: str | None) -> str:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(getattr(address, "ipv4_mapped", None) or address)
-
-
-def check_picture(data: bytes, max_pixels: int) -> None:
-    """Look at a picture's header, without decoding it.
-
-    Parameters
-    ----------
-    data : bytes
-        The picture's file.
-    max_pixels : int
-        Width times height at most.
-
-    Raises
-    ------
-    ImageError
-        It is of no known format, or too large.
-    """
-    if not data:
-        raise ImageError("The picture is empty.")
-    try:
-        # Fewer formats than Pillow knows: some of them start other programs.
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-            kind = image.format
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"The picture has more than {max_pixels:,} pixels.") from None
-    except Exception:  # Pillow raises nearly anything on broken headers
-        raise ImageError(
-            f"This is not a picture in a known format ({', '.join(FORMATS)})."
-        ) from None
-    if width * height > max_pixels:
-        raise ImageError(
-            f"The picture has {width} x {height} pixels; at most {max_pixels:,} are read."
-        )
-    if kind in ("JPEG", "MPO") and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-        raise ImageError(f"The JPEG has more than {MAX_JPEG_SCANS} scans.")

@@ -1,4 +1,4 @@
-"""What Prometheus may ask: requests, pictures, batches and the queue."""
+"""What Prometheus may ask: requests, pictures, readers and the queue."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,6 @@ from agr import __version__
 
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # several workers add up their numbers there
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
@@ -52,11 +51,15 @@ class Metrics:
             ["outcome"],
             **common,
         )
-        self.batch_pictures = Histogram(
-            "agr_batch_pictures", "Pictures read together.", buckets=SIZES, **common
+        self.reading_seconds = Histogram(
+            "agr_reading_seconds",
+            "Seconds that reading a picture took, by lane.",
+            ["lane"],
+            buckets=SECONDS,
+            **common,
         )
-        self.batch_seconds = Histogram(
-            "agr_batch_seconds", "Seconds a batch took.", buckets=SECONDS, **common
+        self.ended = Counter(
+            "agr_readers_ended", "Processes that were replaced, by reason.", ["reason"], **common
         )
         self.queue = Gauge(
             "agr_queue_pictures", "Pictures that wait.", multiprocess_mode="livesum", **common
@@ -65,6 +68,8 @@ class Metrics:
         info.labels(__version__).set(1)
         for outcome in ("read", "failed"):
             self.pictures.labels(outcome)
+        for reason in ("limit", "cancelled", "idle"):
+            self.ended.labels(reason)
 
     def on_request(self, endpoint: str, status: int, seconds: float) -> None:
         """Count a request.
@@ -81,19 +86,28 @@ class Metrics:
         self.requests.labels(endpoint, str(status)).inc()
         self.seconds.labels(endpoint).observe(seconds)
 
-    def on_batch(self, n: int, seconds: float) -> None:
-        """Count a batch.
+    def on_reading(self, lane: str, seconds: float) -> None:
+        """Count a picture that a process looked at.
 
         Parameters
         ----------
-        n : int
-            Pictures.
+        lane : {"small", "large"}
+            Where it waited.
         seconds : float
             How long it took.
         """
-        self.batch_pictures.observe(n)
-        self.batch_seconds.observe(seconds)
+        self.reading_seconds.labels(lane).observe(seconds)
         self.queue.set(self._queue_length())
+
+    def on_end(self, reason: str) -> None:
+        """Count a process that was replaced.
+
+        Parameters
+        ----------
+        reason : {"limit", "cancelled", "idle"}
+            Whether its picture took too much, nobody waited for it any more, or it ended by itself.
+        """
+        self.ended.labels(reason).inc()
 
     def on_pictures(self, read: int, failed: int) -> None:
         """Count pictures.

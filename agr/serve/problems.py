@@ -1,5 +1,6 @@
 """Every error as a JSON problem (RFC 9457); no stack trace, no inner detail."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+
+from agr.errors import choice
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -66,6 +69,25 @@ def busy(detail: str, status: int = 503, seconds: int = 1) -> ProblemError:
     return ProblemError(status, detail, {"Retry-After": str(seconds)})
 
 
+def problem(status: int, detail: str) -> dict[str, Any]:
+    """Give a problem as a client reads it.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    detail : str
+        Sentence for the client.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    title = HTTPStatus(status).phrase
+    return Problem(type="about:blank", title=title, status=status, detail=detail).model_dump()
+
+
 def respond(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ProblemResponse:
     """Write a problem.
 
@@ -83,10 +105,7 @@ def respond(status: int, detail: str, headers: Mapping[str, str] | None = None) 
     ProblemResponse
         To be sent.
     """
-    problem = Problem(
-        type="about:blank", title=HTTPStatus(status).phrase, status=status, detail=detail
-    )
-    return ProblemResponse(problem.model_dump(), status, headers)
+    return ProblemResponse(problem(status, detail), status, headers)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -137,7 +156,10 @@ async def _on_http(request: Request, error: Exception) -> ProblemResponse:
         405: f"{request.method} is not possible here; see the Allow header.",
     }
     detail = details.get(error.status_code, str(error.detail))
-    return respond(error.status_code, detail, error.headers)
+    headers = dict(error.headers or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # see `agr.serve.headers.Envelope`
+    return respond(error.status_code, detail, headers)
 
 
 async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:
@@ -147,4 +169,7 @@ async def _on_invalid(request: Request, error: Exception) -> ProblemResponse:
 
 def _sentence(error: Mapping[str, Any]) -> str:
     place: Sequence[Any] = error["loc"]
+    if error["type"] == "literal_error":
+        choices = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        return choice(str(place[-1]), str(error["input"])[:40], choices)
     return f"{' '.join(map(str, place))}: {error['msg']}."

@@ -1,20 +1,14 @@
-"""From the pictures of a batch to the rows of the answer."""
+"""From one picture to its rows; runs in a process of its own, where it can be ended."""
 
 import io
-import logging
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Protocol
 
-from agr.bulk.formats import COLUMNS, FACE_COLUMNS, NO_FACE, Row, rows_of
+from agr.bulk.formats import NO_FACE, rows_of
 from agr.errors import ImageError
 from agr.prediction import Face, Prediction
-from agr.serve.limits import check_picture
-from agr.serve.upload import Picture
-
-Faces = Literal["crop", "detect"]  # what the query's `faces` may be
-FACES: tuple[str, ...] = get_args(Faces)
-
-log = logging.getLogger(__name__)
+from agr.serve.cost import look
+from agr.serve.picture import Answer, Picture, failed
 
 
 class Reads(Protocol):
@@ -39,76 +33,37 @@ class _Named(io.BytesIO):
         self.name = picture.name
 
 
-class Reader:
-    """Reads batches of pictures.
+def read(predictor: Reads, picture: Picture, max_pixels: int, *, large: bool) -> Answer:
+    """Read one picture.
 
     Parameters
     ----------
     predictor : Predictor
         Its models are asked.
-    max_pixels : int
-        Pixels of a picture at most.
-    """
-
-    def __init__(self, predictor: Reads, max_pixels: int) -> None:
-        self._predictor, self._max_pixels = predictor, max_pixels
-
-    def __call__(self, pictures: Sequence[Picture]) -> list[list[Row]]:
-        """Read a batch.
-
-        Parameters
-        ----------
-        pictures : sequence of Picture
-            Of any number of requests.
-
-        Returns
-        -------
-        list of list of dict
-            The rows of each picture: one for a face crop, one for each face of a photo.
-        """
-        errors = [self._error(picture) for picture in pictures]
-        good = [p for p, error in zip(pictures, errors, strict=True) if error is None]
-        crops = self._predict([_Named(p) for p in good if p.faces == "crop"])
-        photos = self._predictor.stream_photos([_Named(p) for p in good if p.faces == "detect"])
-        found: dict[str, Iterator[Sequence[Prediction]]] = {
-            "crop": ([crop] for crop in crops),
-            "detect": photos,
-        }
-        return [
-            _rows(picture, error=error) if error else _rows(picture, next(found[picture.faces]))
-            for picture, error in zip(pictures, errors, strict=True)
-        ]
-
-    def _error(self, picture: Picture) -> str | None:
-        if picture.error is not None:
-            return picture.error
-        try:
-            check_picture(picture.data, self._max_pixels)
-        except ImageError as error:
-            return str(error)
-        return None
-
-    def _predict(self, pictures: list[_Named]) -> list[Prediction]:
-        return self._predictor.predict(pictures, batch_size=len(pictures)) if pictures else []
-
-
-def failed(picture: Picture) -> list[Row]:
-    """Give the rows of a picture that made the models fail.
-
-    Parameters
-    ----------
     picture : Picture
         The one.
+    max_pixels : int
+        Width times height at most.
+    large : bool
+        Whether it may be much work.
 
     Returns
     -------
-    list of dict
-        One row, with an error that tells nothing of the inside.
+    Answer
+        Its rows; what is wrong with the picture is in ``error`` of its only row.
     """
-    return _rows(picture, error="The picture could not be read.")
-
-
-def _rows(picture: Picture, found: Sequence[Prediction] = (), error: str = NO_FACE) -> list[Row]:
-    """Give a row for each face that was found, or one with the error."""
-    kind, columns = (Face, FACE_COLUMNS) if picture.faces == "detect" else (Prediction, COLUMNS)
-    return list(rows_of(picture.name, found or [kind(error=error)], columns))
+    if picture.error is not None:
+        return Answer(failed(picture, picture.error))
+    try:
+        cost = look(picture.data, max_pixels)
+    except ImageError as error:
+        return Answer(failed(picture, str(error)))
+    if not (large or cost.small):
+        return Answer(None, cost.pixels)
+    found: Sequence[Prediction]
+    if picture.faces == "crop":
+        found = predictor.predict([_Named(picture)], batch_size=1)
+    else:
+        (found,) = predictor.stream_photos([_Named(picture)])
+    rows = list(rows_of(picture.name, found, picture.columns))
+    return Answer(rows or failed(picture, NO_FACE), cost.pixels)

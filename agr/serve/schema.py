@@ -1,45 +1,53 @@
 """The bodies of requests and answers, as the OpenAPI document shows them."""
 
-from typing import Any, Literal
+from functools import reduce
+from operator import or_
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 
-from agr.serve.upload import FIELD
+from agr.prediction import FIELDS, Face, Prediction
+from agr.serve.picture import FIELD
 
 
-class Result(BaseModel):
-    """What was read from one face; with an error, everything but the picture's name is null."""
+def _json_type(hint: Any) -> Any:
+    """Turn tuples into lists of their length, as JSON has them."""
+    kind, parts = get_origin(hint), tuple(map(_json_type, get_args(hint)))
+    if kind is tuple:
+        bounds = Field(min_length=len(parts), max_length=len(parts))
+        return Annotated[list.__class_getitem__(parts[0]), bounds]
+    if kind is UnionType:  # what may be None
+        return reduce(or_, parts)
+    return hint if kind is None else kind[parts]
 
-    image: str = Field(description="The picture's file name.")
-    box: list[float] | None = Field(
-        None,
-        description="Left, top, right and bottom in pixels; only with faces=detect.",
-        min_length=4,
-        max_length=4,
-    )
-    score: float | None = Field(
-        None, description="How sure the detector is, 0 to 1; only with faces=detect."
-    )
-    landmarks: dict[str, list[float]] | None = Field(
-        None, description="x and y of the eyes, nose and mouth corners; only with faces=detect."
-    )
-    age: float | None = Field(description="Years.")
-    age_interval: list[float] | None = Field(
-        description="Low and high end in years; holds the true age in 90 % of cases.",
-        min_length=2,
-        max_length=2,
-    )
-    gender: str | None = Field(description="Likeliest label.")
-    gender_probabilities: dict[str, float] | None = Field(description="By label; sum to 1.")
-    race: str | None = Field(description="Likeliest label.")
-    race_probabilities: dict[str, float] | None = Field(description="By label; sum to 1.")
-    error: str | None = Field(description="Why the picture could not be read.")
+
+def _fields() -> dict[str, Any]:
+    """Give the fields of a result to pydantic; those of crops are always there."""
+    hints = get_type_hints(Face)
+    found: dict[str, Any] = {}
+    for name, one in FIELDS[Face].items():
+        about = one.metadata["about"]
+        if name in FIELDS[Prediction]:
+            found[name] = (_json_type(hints[name]), Field(description=about))
+        else:
+            about = f"{about.removesuffix('.')}; only with faces=detect."
+            found[name] = (_json_type(hints[name]), Field(None, description=about))
+    return found
+
+
+Result = create_model(
+    "Result",
+    __doc__="What was read from one face; with an error, all but the picture's name is null.",
+    image=(str, Field(description="The picture's file name.")),
+    **_fields(),
+)
 
 
 class Results(BaseModel):
     """One row a face."""
 
-    results: list[Result]
+    results: list[Result]  # type: ignore[valid-type]
 
 
 class Limits(BaseModel):
@@ -49,6 +57,9 @@ class Limits(BaseModel):
     request_bytes: int = Field(description="Bytes of one request.")
     pixels: int = Field(description="Width times height of one picture.")
     pictures: int = Field(description="Pictures in one request.")
+    request_pixels: int = Field(
+        description="Pixels that the pictures of one request may make the decoder go over."
+    )
 
 
 class Health(BaseModel):
@@ -62,8 +73,13 @@ class Health(BaseModel):
     limits: Limits
 
 
-def picture_body() -> dict[str, Any]:
+def picture_body(max_pictures: int) -> dict[str, Any]:
     """Describe the body of a prediction for the OpenAPI document.
+
+    Parameters
+    ----------
+    max_pictures : int
+        In one request.
 
     Returns
     -------
@@ -73,8 +89,9 @@ def picture_body() -> dict[str, Any]:
     files = {
         "type": "array",
         "minItems": 1,
+        "maxItems": max_pictures,
         "items": {"type": "string", "format": "binary"},
-        "description": "Pictures: BMP, GIF, JPEG, PNG, TIFF or WebP.",
+        "description": "Pictures: AVIF, BMP, GIF, HEIC, JPEG, PNG, TIFF or WebP.",
     }
     schema = {
         "type": "object",

@@ -1,16 +1,15 @@
-"""What the endpoints share: bounds, models, the queue and the counts."""
+"""What the endpoints share: bounds, readers and counts."""
 
 import asyncio
-from concurrent.futures import Future
+from collections.abc import Sequence
 
 from agr.bulk.formats import Row
-from agr.serve.batching import Batcher, QueueFullError
 from agr.serve.limits import Shares
 from agr.serve.metrics import Metrics
+from agr.serve.picture import Picture
 from agr.serve.problems import busy
-from agr.serve.reading import Reader, Reads, failed
+from agr.serve.readers import Readers, ReadsPictures, Request
 from agr.serve.settings import Settings
-from agr.serve.upload import Picture
 
 
 class Service:
@@ -20,28 +19,35 @@ class Service:
     ----------
     settings : Settings
         Bounds.
-    predictor : Predictor
-        Reads the faces.
+    readers : sequence
+        Processes that read pictures; see `agr.serve.readers.Readers`.
     """
 
-    def __init__(self, settings: Settings, predictor: Reads) -> None:
-        self.settings, self.tasks = settings, predictor.tasks
-        self.shares = Shares(settings.max_client_requests, settings.max_held_bytes)
-        self.metrics = Metrics(lambda: len(self.batcher))
-        self.batcher: Batcher[Picture, list[Row]] = Batcher(
-            Reader(predictor, settings.max_pixels),
-            batch_size=settings.batch_size,
-            wait=settings.batch_wait,
-            queue_size=settings.queue_size,
-            on_batch=self.metrics.on_batch,
+    def __init__(self, settings: Settings, readers: Sequence[ReadsPictures]) -> None:
+        self.settings = settings
+        self.shares = Shares(settings)
+        self.metrics = Metrics(lambda: len(self.readers))
+        self.readers = Readers(
+            readers, settings, on_read=self.metrics.on_reading, on_end=self.metrics.on_end
         )
+        self._ends: float | None = None  # when the last answers are given, once it is told to stop
+        self._waiting: set[asyncio.Timeout] = set()
 
-    async def read(self, pictures: list[Picture]) -> list[Row]:
-        """Read the pictures of a request, together with those of others.
+    def drain(self) -> None:
+        """Answer what is open while there is time, and refuse the rest just before it ends."""
+        if self._ends is None:
+            self._ends = asyncio.get_running_loop().time() + self.settings.drain_seconds - 1
+            for waiting in self._waiting:
+                waiting.reschedule(min(waiting.when() or self._ends, self._ends))
+
+    async def read(self, client: str, pictures: Sequence[Picture]) -> list[Row]:
+        """Read the pictures of a request, in turns with those of others.
 
         Parameters
         ----------
-        pictures : list of Picture
+        client : str
+            Who asks.
+        pictures : sequence of Picture
             In the order of the request.
 
         Returns
@@ -52,30 +58,25 @@ class Service:
         Raises
         ------
         ProblemError
-            503, when too many wait, or when it takes too long.
+            429 or 503, when too many wait, or when it takes too long.
         """
+        request = Request(client)
+        until = asyncio.get_running_loop().time() + self.settings.timeout
+        limit = asyncio.timeout_at(until if self._ends is None else min(until, self._ends))
         try:
-            futures = self.batcher.submit(pictures)
-        except QueueFullError as error:
-            raise busy(f"{error} Try again in a moment.") from None
-        rows: list[Row] = []
-        try:
-            async with asyncio.timeout(self.settings.timeout):
-                for picture, future in zip(pictures, futures, strict=True):
-                    rows += await _rows(picture, future)
+            async with limit:
+                self._waiting.add(limit)
+                answers = await asyncio.gather(*self.readers.submit(request, pictures))
         except TimeoutError:
+            if self._ends is not None:
+                raise busy("The service is stopping; try again in a moment.") from None
             seconds = self.settings.timeout
             raise busy(f"The answer was not ready within {seconds:g} seconds.") from None
         finally:
-            for future in futures:
-                future.cancel()
+            # Answered, refused, or its client gone: nothing more is done for it.
+            self._waiting.discard(limit)
+            self.readers.drop(request)
+        rows = [row for answer in answers for row in answer.rows or []]
         n_failed = sum(row["error"] is not None for row in rows)
         self.metrics.on_pictures(len(rows) - n_failed, n_failed)
         return rows
-
-
-async def _rows(picture: Picture, future: "Future[list[Row]]") -> list[Row]:
-    try:
-        return await asyncio.wrap_future(future)
-    except Exception:  # the log has it; the other pictures go on
-        return failed(picture)

@@ -1,16 +1,27 @@
 """The bounds within which the service works."""
 
-from dataclasses import dataclass, field, fields
+import os
+from typing import Any, Self
 
 from agr.core.images import MAX_PIXELS
-from agr.errors import ParameterError
+from agr.errors import ParameterError, nearest, require
+
+with require("serve"):
+    from pydantic import Field, ValidationError, field_validator, model_validator
+    from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MIB = 2**20
 
 
-@dataclass(frozen=True)
-class Settings:
+def _default_readers() -> int:
+    return min(max(2, os.cpu_count() or 1), 4)
+
+
+class Settings(BaseSettings):
     """What the service takes before it refuses.
+
+    Every value can also come from an environment variable: its name in capitals after ``AGR_``,
+    for instance ``AGR_MAX_PIXELS``. What is passed here comes first.
 
     Attributes
     ----------
@@ -18,57 +29,121 @@ class Settings:
         Bytes of one picture; a larger one is answered with an error in its row.
     max_request_bytes : int
         Bytes of one request.
+    max_client_bytes : int
+        Bytes of all requests of one client that are being received or answered.
     max_held_bytes : int
         Bytes of all requests that are being received or answered.
     max_pixels : int
         Pixels of one picture, looked up before it is decoded.
+    max_request_pixels : int
+        Pixels that the pictures of one request may make the decoder go over; those of progressive
+        JPEGs, of transparency and of 16 bits count several times. Pictures beyond it get an error
+        in their row.
+    max_client_pixels : int
+        The same for all large pictures of one client that wait at a time.
     max_pictures : int
         Pictures in one request.
     max_client_requests : int
         Requests of one client at a time; 0 for any number.
+    queue_size : int
+        Pictures that may wait; one client's may fill half of it, or one request.
     timeout : float
         Seconds in which a request must have arrived, and again in which it must be answered.
-    queue_size : int
-        Pictures that may wait.
-    batch_size : int
-        Pictures that are read together at most.
-    batch_wait : float
-        Seconds that a picture waits for others to join it.
+    readers : int
+        Processes that decode and read pictures, at least 2: one is kept free of large pictures.
+    picture_seconds : float
+        Processor seconds that one picture may take; then its process is ended and replaced.
+    picture_memory : int
+        Bytes that reading one picture may take; Linux only.
+    max_connections : int
+        Open connections. When there are more, those that have waited longest for their client
+        are closed.
+    max_header_bytes : int
+        Bytes of a request's head.
+    header_seconds : float
+        Seconds in which a request's head must have arrived.
+    drain_seconds : int
+        Seconds in which open requests are still answered once the service is told to stop.
     api_key : str or None
         What clients must send as ``Authorization: Bearer``; None lets everybody in.
     """
 
-    max_picture_bytes: int = 10 * MIB
-    max_request_bytes: int = 40 * MIB
-    max_held_bytes: int = 256 * MIB
-    max_pixels: int = 25_000_000
-    max_pictures: int = 32
-    max_client_requests: int = 64
-    timeout: float = 30.0
-    queue_size: int = 256
-    batch_size: int = 32
-    batch_wait: float = 0.003
-    api_key: str | None = field(default=None, repr=False)
+    model_config = SettingsConfigDict(env_prefix="AGR_", frozen=True, extra="forbid")
 
-    def __post_init__(self) -> None:
-        may_be_zero = {"max_client_requests", "batch_wait"}
-        for name in (f.name for f in fields(self) if f.name != "api_key"):
-            value = getattr(self, name)
-            if value < 0 or (value == 0 and name not in may_be_zero):
-                raise ParameterError(f"{name} must be positive, got {value!r}.")
-        if self.max_pixels > MAX_PIXELS:
-            raise ParameterError(
-                f"max_pixels must be at most {MAX_PIXELS:,}, got {self.max_pixels:,}."
+    max_picture_bytes: int = Field(10 * MIB, gt=0)
+    max_request_bytes: int = Field(40 * MIB, gt=0)
+    max_client_bytes: int = Field(80 * MIB, gt=0)
+    max_held_bytes: int = Field(160 * MIB, gt=0)
+    max_pixels: int = Field(25_000_000, gt=0, le=MAX_PIXELS)
+    max_request_pixels: int = Field(400_000_000, gt=0)
+    max_client_pixels: int = Field(800_000_000, gt=0)
+    max_pictures: int = Field(32, gt=0)
+    max_client_requests: int = Field(64, ge=0)
+    queue_size: int = Field(256, gt=0)
+    timeout: float = Field(30.0, gt=0)
+    readers: int = Field(default_factory=_default_readers, ge=2)
+    picture_seconds: float = Field(2.0, gt=0)
+    picture_memory: int = Field(256 * MIB, ge=64 * MIB)
+    max_connections: int = Field(1000, gt=0)
+    max_header_bytes: int = Field(32 * 1024, ge=1024)
+    header_seconds: float = Field(10.0, gt=0)
+    drain_seconds: int = Field(20, gt=0)
+    api_key: str | None = Field(None, repr=False)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ParameterError(" ".join(map(_sentence, error.errors()))) from None
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_key(cls, key: str | None) -> str | None:
+        if key is None:
+            return None
+        if not key.strip():
+            raise ValueError("api_key is empty; give a long random text, or none at all")
+        # Clients disagree about the bytes of anything else in a header, so the right key fails.
+        if not all("!" <= sign <= "~" for sign in key):
+            raise ValueError(
+                "api_key must consist of visible ASCII characters, since HTTP headers carry no "
+                "others reliably; make one with: openssl rand -hex 24"
             )
-        if self.queue_size < self.max_pictures:
-            raise ParameterError(
-                "queue_size must hold at least one full request "
-                f"(max_pictures={self.max_pictures}), got {self.queue_size}."
-            )
-        if self.max_held_bytes < self.max_request_bytes:
-            raise ParameterError(
-                "max_held_bytes must hold at least one full request "
-                f"(max_request_bytes={self.max_request_bytes}), got {self.max_held_bytes}."
-            )
-        if self.api_key is not None and not self.api_key.strip():
-            raise ParameterError("api_key is empty; give a long random text, or none at all.")
+        return key
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        pairs = [
+            ("queue_size", "max_pictures"),
+            ("max_held_bytes", "max_request_bytes"),
+            ("max_client_bytes", "max_request_bytes"),
+            ("max_request_pixels", "max_pixels"),
+            ("max_client_pixels", "max_request_pixels"),
+        ]
+        for larger, smaller in pairs:
+            if getattr(self, larger) < getattr(self, smaller):
+                raise ValueError(
+                    f"{larger} must hold at least one full request "
+                    f"({smaller}={getattr(self, smaller)}), got {getattr(self, larger)}"
+                )
+        return self
+
+
+def _sentence(error: Any) -> str:
+    """Word one of pydantic's errors as agr words its own; the key is never repeated."""
+    name = ".".join(map(str, error["loc"]))
+    kind, message = error["type"], error["msg"]
+    if kind == "value_error":
+        return f"{message.removeprefix('Value error, ')}."
+    if kind == "extra_forbidden":
+        return f"Unknown setting {name!r}.{nearest(name, Settings.model_fields)}"
+    limits = error.get("ctx", {})
+    if kind == "greater_than":
+        expected = "positive" if limits["gt"] == 0 else f"more than {limits['gt']}"
+    elif kind == "greater_than_equal":
+        expected = "positive or 0" if limits["ge"] == 0 else f"at least {limits['ge']:,}"
+    elif kind == "less_than_equal":
+        expected = f"at most {limits['le']:,}"
+    else:
+        expected = message.removeprefix("Input should be ")
+    return f"{name} must be {expected}, got {error['input']!r}."

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -10,35 +9,13 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import ClientDisconnect
 
 from agr.serve.limits import Held
+from agr.serve.picture import FIELD, Picture
 from agr.serve.problems import ProblemError
 from agr.serve.settings import MIB, Settings
 
-FIELD = "images"
 MAX_NAME = 255
 DRAIN_SECONDS = 2.0
 DRAIN_PAUSE = 0.005  # between two pieces, so that what is thrown away takes no time from others
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One picture of a request.
-
-    Attributes
-    ----------
-    name : str
-        What the client calls it.
-    data : bytes
-        Its file; empty when there is an error.
-    error : str or None
-        Why it was not kept.
-    faces : {"crop", "detect"}
-        Whether it is one face that fills it, or a photo whose faces are to be found.
-    """
-
-    name: str
-    data: bytes
-    error: str | None = None
-    faces: str = "crop"
 
 
 async def receive_pictures(request: Request, settings: Settings, held: Held) -> list[Picture]:
@@ -171,7 +148,7 @@ class _Form:
     def _on_part(self) -> None:
         limit = self._settings.max_pictures
         if len(self._pictures) >= limit:
-            raise ProblemError(413, f"A request may have {limit} pictures at most; send several.")
+            raise ProblemError(422, f"A request may have {limit} pictures at most; send several.")
         self._disposition = b""
         self._data = bytearray()
         self._too_large = False

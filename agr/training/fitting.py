@@ -124,7 +124,7 @@ def _fingerprint(
     digest = hashlib.sha256(json.dumps(plain(estimator.get_params(deep=False))).encode())
     if hasattr(estimator, "model_"):  # what it learns depends on what it goes on from
         for weight in estimator.model_.get_weights():
-            digest.update(np.ascontiguousarray(weight))
+            digest.update(raw_bytes(weight))
     for part in (X, targets, plan.rows, plan.weights, *(validation or ())):
         digest.update(raw_bytes(part))
     return digest.hexdigest()

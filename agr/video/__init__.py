@@ -13,7 +13,10 @@ Needs ``pip install "agr-faces[video]"``.
 0
 """
 
-from agr.video.people import People, Person
-from agr.video.reading import Frame, Video
+from agr.errors import require
+
+with require("video"):
+    from agr.video.people import People, Person
+    from agr.video.reading import Frame, Video
 
 __all__ = ["Frame", "People", "Person", "Video"]

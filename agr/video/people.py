@@ -19,7 +19,7 @@ LEAST_SIGHTINGS = 2  # of a person who counts; what is seen in one frame only is
 THUMBNAIL, CUT = (16, 12), 40  # pixels, and the mean difference of two that tells a cut
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Person(Face):
     """A face in a frame of a video, with what was read from it and from the person's frames before.
 

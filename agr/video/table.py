@@ -11,25 +11,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from agr._version import __version__
-from agr.bulk.formats import Row
+from agr.prediction import FIELDS, Face, columns_of, flatten, restore
 from agr.video.people import Person
 from agr.video.reading import Frame, Video
 
-COLUMNS = (
-    "frame",
-    "time",
-    "person",
-    "box",
-    "score",
-    "landmarks",
-    "age",
-    "age_interval",
-    "gender",
-    "gender_probabilities",
-    "race",
-    "race_probabilities",
-)
-_JSON = ("box", "landmarks", "age_interval", "gender_probabilities", "race_probabilities")
+_FLAT = [column for column in columns_of(FIELDS[Face]) if column.name != "error"]
+COLUMNS = ("frame", "time", "person", *(column.name for column in _FLAT))
+_NUMBERS = {column.name for column in _FLAT if column.digits is not None}
 
 
 class Table:
@@ -107,13 +95,10 @@ class Table:
             Who is in it.
         """
         self._empty = False
-        rows: list[Row] = [{**person.to_dict(), "person": person.id} for person in people] or [{}]
-        for row in rows:
-            row.update(frame=frame.number, time=frame.time)
-            cells = (row.get(column) for column in COLUMNS)
-            self._writer.writerow(
-                [json.dumps(cell) if isinstance(cell, dict | list) else cell for cell in cells]
-            )
+        # Numbers are not rounded as in other tables, because a stopped run goes on from them.
+        rows = [(person.id, *flatten(person.to_dict(), _FLAT).values()) for person in people]
+        for row in rows or [(None,) * (1 + len(_FLAT))]:
+            self._writer.writerow([frame.number, frame.time, *row])
         self._stream.flush()
 
     def _complete(self) -> int:
@@ -157,13 +142,7 @@ def run_settings(video: Video, **options: Any) -> dict[str, Any]:
 
 
 def _person(row: dict[str, str]) -> Person:
-    fields: Row = {name: json.loads(row[name]) if row[name] else None for name in _JSON}
-    for name in ("box", "age_interval"):
-        fields[name] = None if fields[name] is None else tuple(fields[name])
-    if fields["landmarks"] is not None:
-        fields["landmarks"] = {name: tuple(at) for name, at in fields["landmarks"].items()}
-    for name in ("age", "score"):
-        fields[name] = float(row[name]) if row[name] else None
-    for name in ("gender", "race"):
-        fields[name] = row[name] or None
-    return Person(**fields, id=int(row["person"]))
+    cells = {
+        name: float(row[name]) if name in _NUMBERS else row[name] for name in COLUMNS if row[name]
+    }
+    return Person(**restore(cells), id=int(row["person"]))

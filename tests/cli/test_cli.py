@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -12,14 +13,24 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from agr import __version__
-from agr.cli import app
+from agr.cli import app, options
+from agr.cli.tune import ALGORITHMS
+from agr.core import engine
 from agr.datasets import read_any
+from agr.photo import detectors
+from agr.runs.selection import Selection
+from agr.training.tuning import ORACLES
 
 TINY = ["--network", "tiny", "--epochs", "1", "--batch-size", "16", "--augmentation", "none"]
 
 
 def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def said(found):
+    """Give what stands in the box of an error, in one line."""
+    return " ".join(found.stderr.replace("│", " ").split())
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +75,32 @@ class TestPredict:
         rows = json.loads(outputs["json"])
         assert [json.loads(line) for line in outputs["jsonl"].splitlines()] == rows
         table = list(csv.DictReader(io.StringIO(outputs["csv"])))
-        assert [float(line["age"]) for line in table] == [row["age"] for row in rows]
+        assert [float(line["age"]) for line in table] == [round(row["age"], 2) for row in rows]
+
+    @pytest.mark.parametrize("form", ["json", "jsonl", "csv", "table"])
+    def test_format_follows_the_ending(self, pictures, models, tmp_path, form):
+        path = tmp_path / {"table": "rows.txt"}.get(form, f"rows.{form}")
+        assert run("predict", pictures, "--output", path, *models).exit_code == 0
+        shown = run("predict", pictures, "--format", form, *models).stdout
+        assert path.read_text() == shown
+
+    def test_format_before_ending(self, pictures, models, tmp_path):
+        words = ["--output", tmp_path / "rows.csv", "--format", "jsonl"]
+        assert run("predict", pictures, *words, *models).exit_code == 0
+        assert json.loads((tmp_path / "rows.csv").read_text().splitlines()[0])["age"]
+        words[1] = tmp_path / "rows.data"
+        assert run("predict", pictures, *words, *models).exit_code == 0
+
+    def test_unknown_ending(self, pictures, models, tmp_path):
+        found = run("predict", pictures, "--output", tmp_path / "rows.xlsx", *models)
+        assert found.exit_code == 2
+        assert "rows.xlsx tells no format; expected one of .txt, .json" in found.stderr
+        assert os.listdir(tmp_path) == []
+
+    def test_detector_for_crops(self, pictures, models):
+        found = run("predict", pictures, "--faces", "crop", "--detector", "mtcnn", *models)
+        assert found.exit_code == 2
+        assert "--detector says what finds faces, so it needs --faces detect" in found.stderr
 
     def test_one_task(self, pictures, models):
         found = run("predict", pictures / "b.png", "--task", "race", "--format", "json", *models)
@@ -103,6 +139,7 @@ class TestPredict:
         found = run("predict", pictures, "--format", "parquet", "--output", path, *models)
         assert found.exit_code == 0
         rows = pq.read_table(path).to_pylist()
+        assert rows[0]["age_low"] < rows[0]["age"] < rows[0]["age_high"]
         expected = json.loads(run("predict", pictures, "--format", "json", *models).stdout)
         assert [row["age"] for row in rows] == [row["age"] for row in expected]
 
@@ -135,15 +172,21 @@ class TestPredict:
         [
             (["--gender", "nowhere"], "nowhere is no saved model: it has no agr.json"),
             (["--output", "no/such/rows.csv"], "No such file or directory"),
-            (["--task", "gendr"], "got 'gendr'. Did you mean 'gender'?"),
-            (["--format", "xml"], "'xml' is not one of"),
+            (["--task", "gendr"], "Did you mean 'gender'?"),
+            (
+                ["--format", "xml"],
+                "'xml' is not one of 'table', 'json', 'jsonl', 'csv', 'parquet'.",
+            ),
+            (["--format", "parquett"], "'parquett' is not one of .* Did you mean 'parquet'?"),
+            (["--faces", "detct"], "Did you mean 'detect'?"),
+            (["--faces", "detect", "--detector", "centreface"], "Did you mean 'centerface'?"),
         ],
-        ids=["model", "output", "task", "format"],
+        ids=["model", "output", "task", "format", "near", "faces", "detector"],
     )
     def test_wrong(self, pictures, models, arguments, message):
         found = run("predict", pictures, *models, *arguments)
         assert found.exit_code == 2
-        assert message in " ".join(found.stderr.split())
+        assert re.search(message.replace("?", "\\?"), said(found))
         assert found.stdout == ""
 
     def test_no_pictures(self, models, tmp_path):
@@ -200,15 +243,23 @@ class TestTrain:
         assert len(found.stdout.splitlines()) == 3
 
     def test_finished_checkpoint_gives_the_same_model_at_once(self, finished, tmp_path):
-        folder, arguments, first = finished
-        again = run(*arguments)
+        _, arguments, first = finished
+        again = run(*arguments, "--overwrite")
         assert again.exit_code == 0
         assert again.stdout == first.stdout
         assert "epoch 1/10" not in again.stderr
 
+    def test_a_saved_model_is_not_replaced(self, finished, monkeypatch):
+        folder, arguments, _ = finished
+        monkeypatch.setattr("agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read"))
+        found = run(*arguments)
+        assert found.exit_code == 2
+        assert f"{folder / 'model'} holds a saved model already" in found.stderr
+        assert "with --overwrite" in found.stderr
+
     def test_checkpoint_of_another_training(self, finished):
         _, arguments, _ = finished
-        found = run(*arguments, "--epochs", "2")
+        found = run(*arguments, "--epochs", "2", "--overwrite")
         assert found.exit_code == 2
         assert "holds another training (other data or parameters)" in found.stderr
 
@@ -221,7 +272,7 @@ class TestTrain:
             (["--balance", "weight"], "Did you mean 'weights'?"),
             (["--balance", "male=half"], "must be a word, or shares of labels such as white=0.5"),
             (["--balance", "grey=0.5"], "every label in balance must be one of"),
-            (["--loss", "hinge"], "loss must be one of None, 'categorical_crossentropy'"),
+            (["--loss", "hinge"], "loss must be one of None, 'binary_crossentropy'"),
             (["--from", "gone"], "so network cannot be chosen"),
             (["--split", "gone.csv"], "gone.csv: No such file or directory"),
             (["--epochs", "many"], "Invalid value for '--epochs'"),
@@ -230,6 +281,12 @@ class TestTrain:
             (["--set", "random_state=1"], "got 'random_state'"),
             (["--set", "epochs=3"], "epochs is given twice; leave out one of them."),
             (["--set", "dropout=half"], "dropout must be from 0 to below 1, got 'half'"),
+            (["--column", "age"], "--column must be NAME=VALUE, such as age=years; got 'age'"),
+            (["--label", "=male"], "--label must be NAME=VALUE, such as M=male; got '=male'"),
+            (
+                ["--label", "M=male"],
+                "is no table, so its columns and labels have no names of their",
+            ),
         ],
         ids=[
             "recipe",
@@ -247,6 +304,9 @@ class TestTrain:
             "set-seed",
             "set-twice",
             "set-value",
+            "column",
+            "label-word",
+            "label",
         ],  # fmt: skip
     )
     def test_wrong(self, drawn_utkface, tmp_path, arguments, message):
@@ -255,7 +315,7 @@ class TestTrain:
             "train", "gender", "--data", drawn_utkface, "--output", output, *TINY, *arguments
         )
         assert found.exit_code == 2
-        assert message in " ".join(found.stderr.replace("│", " ").split())
+        assert message in said(found)
         assert not output.exists()
 
     def test_parameters_without_an_option(self, drawn_utkface, tmp_path):
@@ -292,18 +352,122 @@ class TestTrain:
         found = run(
             "train", "gender", "--data", drawn_utkface, "--output", tmp_path / "more",
             "--from", folder / "model", "--epochs", "1", "--balance", "male=0.5",
-            "--loss", "categorical_focal_crossentropy",
+            "--loss", "binary_focal_crossentropy",
         )  # fmt: skip
         assert found.exit_code == 0, found.output
         manifest = json.loads((tmp_path / "more" / "agr.json").read_text())
         assert manifest["parameters"]["balance"] == {"male": 0.5}
-        assert manifest["parameters"]["loss"] == "categorical_focal_crossentropy"
+        assert manifest["parameters"]["loss"] == "binary_focal_crossentropy"
         assert len(manifest["history"]) == 11
 
     def test_evaluate_with_a_model_for_another_task(self, trained, drawn_utkface):
         found = run("evaluate", "race", "--data", drawn_utkface, "--model", trained["age"].folder)
         assert found.exit_code == 2
         assert "is a model for age, expected one for race" in found.stderr
+
+
+@pytest.fixture(scope="module")
+def own(drawn_utkface, tmp_path_factory):
+    """Write the drawn faces as somebody else would have; gives what train is told of it."""
+    path = tmp_path_factory.mktemp("own") / "people.csv"
+    table = read_any(drawn_utkface).table.rename(
+        columns={"path": "file", "age": "years", "gender": "sex", "race": "group"}
+    )
+    table["sex"] = table["sex"].map({"female": "F", "male": "M"})
+    table[["file", "years", "sex", "group"]].to_csv(path, sep=";", index=False)
+    names = ("path=file", "age=years", "gender=sex", "race=group")
+    words = [w for name in names for w in ("--column", name)]
+    return path, [*words, "--label", "M=male", "--label", "f=female"]
+
+
+@pytest.fixture(scope="module")
+def own_model(own, tmp_path_factory):
+    path, words = own
+    output = tmp_path_factory.mktemp("own") / "model"
+    found = run("train", "gender", "--data", path, "--output", output, *TINY, *words)
+    assert found.exit_code == 0, found.output
+    return output, found
+
+
+class TestOwnTable:
+    """A table with names and words of its own."""
+
+    def test_train(self, own_model, drawn_utkface, tmp_path):
+        _, found = own_model
+        output = tmp_path / "m"
+        plain = run("train", "gender", "--data", drawn_utkface, "--output", output, *TINY)
+        assert found.stdout == plain.stdout
+
+    def test_evaluate(self, own, own_model):
+        path, words = own
+        found = run("evaluate", "gender", "--data", path, "--model", own_model[0], *words)
+        assert found.exit_code == 0, found.output
+        names = {line.split()[0] for line in found.stdout.splitlines()}
+        assert {"all", "gender=female", "gender=male", "race=black"} <= names
+
+    def test_tune(self, own, tmp_path):
+        path, words = own
+        only = ["--trials", "1", "--only", "dropout"]
+        found = run(
+            "tune", "gender", "--data", path, "--output", tmp_path / "m", *TINY, *words, *only
+        )
+        assert found.exit_code == 0, found.output
+
+    def test_explore(self, own, tmp_path):
+        pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
+        path, words = own
+        found = run("explore", path, "--output", tmp_path / "page", *words)
+        assert found.exit_code == 0, found.output
+        counts = (tmp_path / "page" / "counts.csv").read_text()
+        assert "female,black" in counts
+
+    def test_without_the_words(self, own):
+        path, words = own
+        found = run("evaluate", "gender", "--data", path, *words[:-4])
+        assert found.exit_code == 2
+        assert "gender must be one of 'female', 'male'; got" in found.stderr
+        assert "Say what a word means with --label WORD=LABEL" in found.stderr
+
+    def test_without_the_names(self, own):
+        found = run("evaluate", "gender", "--data", own[0])
+        assert found.exit_code == 2
+        assert "no column 'path'; its columns are 'file', 'years', 'sex', 'group'" in found.stderr
+        assert "--column path=file" in found.stderr
+
+
+class TestChoices:
+    """The words that typer checks; it suggests none of its own."""
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["train", "gendr"], "'gendr' is not one of 'age', 'gender', 'race'. Did you mean"),
+            (["tune", "race", "--algorithm", "grit"], "Did you mean 'grid'?"),
+            (["evaluate", "age", "--part", "tset"], "for '--part': 'tset' is not one of"),
+            (["evaluate", "age", "--part", "tset"], "Did you mean 'test'?"),
+            (["evaluate", "age", "--format", "jason"], "Did you mean 'json'?"),
+            (["annotate", "a.jpg", "--detector", "mtcn"], "Did you mean 'mtcnn'?"),
+            (["serve", "--task", "rase"], "Did you mean 'race'?"),
+            (["predict", "a.jpg", "--outptu", "b"], "--output"),
+        ],
+        ids=["task", "algorithm", "part", "nearest", "format", "detector", "serve", "option"],
+    )
+    def test_nearest(self, words, message):
+        found = run(*words, *(["--data", "x"] if words[0] in ("train", "tune", "evaluate") else []))
+        assert found.exit_code == 2
+        assert message in said(found)
+
+    def test_are_those_of_the_rooms(self):
+        """What commands list without importing it."""
+        assert options.DETECTORS == detectors.DETECTORS
+        assert options.DETECTOR == detectors.DEFAULT
+        assert options.ENGINES == engine.ENGINES
+        assert set(ALGORITHMS) == set(ORACLES)
+
+    def test_defaults_are_those_of_the_selection(self):
+        given = options.Selection(data="x").options()
+        assert Selection(**given) == Selection(data="x")
+        assert given.keys() == vars(Selection(data="x")).keys()
 
 
 class TestHelp:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agr.core import artifact
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.errors import ArtifactError
 from agr.gender import GenderEstimator
 from agr.race import RaceEstimator
@@ -26,7 +26,7 @@ def model(trained, tmp_path):
 def load_both(folder):
     """Load with keras and with ONNX Runtime, and read every other file too."""
     GenderEstimator.load(folder)
-    engine = OnnxEngine(folder, "gender")
+    engine = Engine(folder, "gender")
     for name in engine.manifest["files"]:
         artifact.checked_file(folder, engine.manifest, name)
 
@@ -45,7 +45,7 @@ class TestRead:
         with pytest.raises(ArtifactError, match="is a model for gender, expected one for race"):
             RaceEstimator.load(model)
         with pytest.raises(ArtifactError, match="is a model for gender, expected one for age"):
-            OnnxEngine(model, "age")
+            Engine(model, "age")
 
     def test_newer_format(self, model, monkeypatch):
         monkeypatch.setattr(artifact, "FORMAT", 2)
@@ -240,5 +240,5 @@ def test_rewrite_copies_changes_and_seals(model, tmp_path):
     assert artifact.read_manifest(model, "gender")["notes"] == {}
     images = np.zeros((1, 16, 16, 3), np.uint8)
     np.testing.assert_array_equal(
-        OnnxEngine(model, "gender")(images), OnnxEngine(tmp_path / "copy", "gender")(images)
+        Engine(model, "gender")(images), Engine(tmp_path / "copy", "gender")(images)
     )

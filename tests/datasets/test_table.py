@@ -1,3 +1,4 @@
+import gzip
 import sys
 
 import numpy as np
@@ -10,8 +11,8 @@ from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
 
 
-def read(columns, **options):
-    return table.read(pd.DataFrame(columns), check_images=False, **options)
+def read(cells, **options):
+    return table.read(pd.DataFrame(cells), check_images=False, **options)
 
 
 @pytest.fixture
@@ -42,6 +43,24 @@ class TestSources:
     def test_csv_with_byte_order_mark(self, csv):
         path = csv("path,age", "a.png,20", encoding="utf-8-sig")
         assert len(table.read(str(path), check_images=False)) == 1
+
+    @pytest.mark.parametrize("separator", [",", ";", "\t", "|"], ids=["comma", *"sbt"])
+    def test_separators(self, csv, separator):
+        path = csv(separator.join(["path", "age", '"a,b,c,d"']), separator.join("x5 ")[:-1] + "z")
+        assert table.read(path, check_images=False).table["age"].tolist() == [5]
+
+    def test_no_separator_at_all(self, csv):
+        with pytest.raises(DatasetError, match="no column of labels; its columns are 'path'"):
+            table.read(csv("path", "a"))
+
+    def test_packed(self, tmp_path):
+        """Its bytes tell no separator, such as those of the name that gzip keeps."""
+        with (
+            (tmp_path / "t.csv.gz").open("wb") as stream,
+            gzip.GzipFile(";;;;", "wb", fileobj=stream, mtime=0) as packed,
+        ):
+            packed.write(b"path,age\na,5\n")
+        assert len(table.read(tmp_path / "t.csv.gz", check_images=False)) == 1
 
     def test_frame(self):
         frame = pd.DataFrame({"path": ["a", "b"], "age": [1, 2]}, index=[5, 2])
@@ -95,8 +114,9 @@ class TestSources:
 
 class TestColumns:
     def test_own_names(self):
-        columns = {"file": ["a"], "years": [5], "sex": ["male"], "ethnicity": ["black"], "x": [1]}
-        faces = read(columns, path="file", age="years", gender="sex", race="ethnicity")
+        table = {"file": ["a"], "years": [5], "sex": ["male"], "ethnicity": ["black"], "x": [1]}
+        names = {"path": "file", "age": "years", "gender": "sex", "race": "ethnicity"}
+        faces = read(table, columns=names)
         row = faces.table.iloc[0]
         assert row[["path", "age", "gender", "race"]].tolist() == ["a", 5, "male", "black"]
 
@@ -108,26 +128,33 @@ class TestColumns:
         assert row[[other for other in values if other != label]].isna().all()
 
     def test_none_leaves_a_column_out(self):
-        faces = read({"path": ["a"], "age": [5], "gender": ["?"]}, gender=None)
+        faces = read({"path": ["a"], "age": [5], "gender": ["?"]}, columns={"gender": None})
         assert faces.table["gender"].tolist() == [None]
 
     def test_no_path_column(self):
         with pytest.raises(
             DatasetError,
             match=r"no column 'path'; its columns are 'paths', 'age'. Did you mean 'paths'.* "
-            "Needed are 'path' and at least one of 'age', 'gender' and 'race'.* in Python .*path=",
+            "Needed are 'path' and at least one of 'age', 'gender' and 'race'.* --column path=file",
         ):
             read({"paths": ["a"], "age": [5]})
 
     def test_chosen_column_is_lacking(self):
         with pytest.raises(DatasetError, match="no column 'sex'; .* Did you mean 'sex '"):
-            read({"path": ["a"], "age": [5], "sex ": ["male"]}, gender="sex")
+            read({"path": ["a"], "age": [5], "sex ": ["male"]}, columns={"gender": "sex"})
 
     @pytest.mark.parametrize("name", ["Age", "AGE"])
     def test_default_column_in_other_case_is_not_overlooked(self, name):
         with pytest.raises(DatasetError, match=f"no column 'age'; its columns are .*{name}"):
             read({"path": ["a"], "gender": ["male"], name: [5]})
-        assert read({"path": ["a"], name: [5]}, age=name).table["age"].tolist() == [5]
+        faces = read({"path": ["a"], name: [5]}, columns={"age": name})
+        assert faces.table["age"].tolist() == [5]
+
+    def test_a_name_that_is_none_of_ours(self):
+        with pytest.raises(ParameterError, match="got 'sex'"):
+            read({"path": ["a"], "age": [5]}, columns={"sex": "gender"})
+        with pytest.raises(ParameterError, match="Did you mean 'gender'"):
+            read({"path": ["a"], "age": [5]}, columns={"gendr": "sex"})
 
     def test_no_label_column(self):
         with pytest.raises(DatasetError, match="no column of labels; its columns are 'path', 'x'"):
@@ -153,6 +180,36 @@ class TestLabels:
         faces = read({"path": ["bad", "good"], "gender": [word, "male"]})
         assert faces.paths == ["good"]
         assert faces.report.dropped["unknown gender"] == ("bad",)
+
+    def test_own_words(self):
+        table = {"path": [*"abc"], "gender": ["M", " f", "male"], "race": ["Caucasian", "x", None]}
+        faces = read(table, labels={"m": "male", "F": "Female", "caucasian": "white"})
+        assert faces.table["gender"].tolist() == ["male", "male"]
+        assert faces.table["race"].tolist() == ["white", None]
+        assert faces.report.dropped["unknown race"] == ("b",)
+
+    @pytest.mark.parametrize("kind", [int, float, str], ids=lambda kind: kind.__name__)
+    def test_codes_of_two_columns(self, kind):
+        codes = pd.Series([0, 1]).astype(kind)
+        words = [("0", "male"), ("1", "female"), ("0", "white"), ("1", "black")]
+        faces = read({"path": ["a", "b"], "gender": codes, "race": codes}, labels=words)
+        assert faces.table["gender"].tolist() == ["male", "female"]
+        assert faces.table["race"].tolist() == ["white", "black"]
+
+    def test_codes_with_gaps(self):
+        faces = read({"path": ["a", "b"], "gender": [1, None]}, labels={"1": "male"})
+        assert faces.table["gender"].tolist() == ["male", None]
+
+    def test_own_words_that_cannot_be(self):
+        table = {"path": ["a"], "gender": ["m"]}
+        with pytest.raises(ParameterError, match="got 'mal'. Did you mean 'male'"):
+            read(table, labels={"m": "mal"})
+        with pytest.raises(ParameterError, match="'M' means male or female, not both"):
+            read(table, labels=[("m", "male"), ("M", "female")])
+
+    def test_unknown_words_tell_how_to_name_them(self):
+        with pytest.raises(DatasetError, match="got 'm'. Say what a word means with --label WORD="):
+            read({"path": ["a"], "gender": ["m"]})
 
     def test_unknown_race(self):
         faces = read({"path": ["bad", "good"], "race": ["caucasian", "white"]})

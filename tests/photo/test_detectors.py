@@ -11,6 +11,7 @@ from agr.photo.alignment import warp
 from agr.photo.detectors import DETECTORS, Detection, Detector, open_detector
 from agr.photo.detectors.centerface import CenterFace
 from agr.photo.detectors.shrinking import largest_first, shrink
+from agr.photo.detectors.yunet import YuNet
 
 # Of examples/astronaut.jpg, in pixels, looked at in the picture.
 EYES = {"left_eye": (58, 61), "right_eye": (138, 59)}
@@ -110,7 +111,8 @@ class TestCenterFace:
             return np.mean(off)
 
         both = error(CenterFace())
-        monkeypatch.setattr(CenterFace, "_look_again", lambda self, image, found: found)
+        unchanged = lambda self, image, found: [(face, 1.0) for face in found]  # noqa: E731
+        monkeypatch.setattr(CenterFace, "look_again", unchanged)
         assert both < 0.7 * error(CenterFace())
 
     def test_a_larger_side_finds_smaller_faces(self, astronaut):
@@ -134,19 +136,63 @@ class TestCenterFace:
 
     def test_one_thread_finds_the_same(self, astronaut):
         photo, _ = place(astronaut, (640, 480), [(120, 40, 200, 10)])
-        (one,), (many,) = CenterFace(threads=1)(photo), CenterFace()(photo)
+        (one,), (many,) = CenterFace(threads=1)(photo), CenterFace(threads=2)(photo)
         np.testing.assert_allclose(one.box, many.box, atol=0.01)
 
 
+class TestYuNet:
+    def test_centerface_decides(self, astronaut, monkeypatch):
+        photo, _ = place(astronaut, (640, 480), [(20, 40, 200, 0), (300, 40, 300, 0)])
+        detector = YuNet()
+        assert len(detector(photo)) == 2
+        scores = iter([0.9, 0.4])
+        monkeypatch.setattr(
+            CenterFace, "look_again", lambda self, image, found: [(f, next(scores)) for f in found]
+        )
+        (face,) = detector(photo)
+        assert face.score == 0.9
+        assert face.box[0] > 250
+
+    def test_small_faces_that_it_is_unsure_of(self, astronaut):
+        photo, _ = place(astronaut, (640, 480), [(300, 200, 23, 0)])
+        levels = YuNet()._session.run(None, {"images": photo[None]})
+        logits = [maps[0, :2].reshape(2, -1) for maps in levels]
+        first = max(np.sqrt((1 / (1 + np.exp(-pair))).prod(axis=0)).max() for pair in logits)
+        assert first < 0.5
+        (face,) = YuNet()(photo)
+        assert face.score > 0.5
+
+    def test_finds_what_centerface_finds(self, astronaut):
+        spots = [(10 + 90 * k, 10 + 90 * j, 80, 0) for j in range(5) for k in range(7)]
+        photo, _ = place(astronaut, (640, 480), spots)
+        middles = [
+            sorted(((f.box[0] + f.box[2]) // 90, (f.box[1] + f.box[3]) // 90) for f in found)
+            for found in (YuNet()(photo), CenterFace()(photo))
+        ]
+        assert len(middles[0]) == 35
+        assert middles[0] == middles[1]
+
+    def test_least_score(self, astronaut):
+        photo, _ = place(astronaut, (640, 480), [(120, 40, 200, 0)])
+        (face,) = YuNet()(photo)
+        assert YuNet(least_score=face.score - 0.001)(photo) == [face]
+        assert YuNet(least_score=face.score + 0.001)(photo) == []
+
+
 class TestParameters:
+    def test_unknown_device(self):
+        with pytest.raises(ParameterError, match="device must be one of .*'cpu'.*got 'cudo'"):
+            open_detector(device="cudo")
+
     def test_unknown_name(self):
         with pytest.raises(ParameterError, match="Did you mean 'mtcnn'"):
             open_detector("mtcn")
 
+    @pytest.mark.parametrize("kind", [CenterFace, YuNet])
     @pytest.mark.parametrize("max_side", [0, 63, -640])
-    def test_max_side(self, max_side):
+    def test_max_side(self, kind, max_side):
         with pytest.raises(ParameterError, match="at least 64 pixels"):
-            CenterFace(max_side)
+            kind(max_side)
 
     def test_mtcnn_is_absent(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "mtcnn", None)

@@ -124,7 +124,7 @@ def test_other_heads(parameters, new_estimator, faces_drawn, drawn_utkface, tmp_
 
 def test_without_matplotlib(trained, drawn_utkface, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    monkeypatch.setattr("agr.runs.evaluate.read_any", lambda data: pytest.fail("read for nothing"))
+    monkeypatch.setattr("agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read"))
     model = trained["age"].folder
     found = evaluate("age", "--data", drawn_utkface, "--model", model, "--plots", tmp_path / "p")
     assert found.exit_code == 2

@@ -247,7 +247,7 @@ class TestCommand:
     def test_without_matplotlib(self, folder, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
         monkeypatch.setattr(
-            "agr.runs.explore.read_any", lambda data: pytest.fail("read for nothing")
+            "agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read for nothing")
         )
         found = self.run(folder, "--output", tmp_path / "r")
         assert found.exit_code == 2

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from agr.errors import ArtifactError, DatasetError, LabelError, ParameterError
 from agr.gender import GenderEstimator
 from agr.race import RaceEstimator
 from agr.runs.evaluate import evaluate_faces, evaluate_run
+from agr.runs.selection import Selection
 from agr.runs.train import Run, train_run
 from agr.tasks import TASKS
 from agr.training.recipes import Recipe, Teaching
@@ -113,14 +115,20 @@ class TestTrain:
         ids=["taken", "unwritable", "network", "color", "trainable", "epochs", "loss", "size"],
     )
     def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, changes, error, message):
-        monkeypatch.setattr("agr.runs.selection.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read"))
         (tmp_path / "thesis").touch()
         output = tmp_path if not changes else tmp_path / "m"
         with pytest.raises(error, match=message):
             train_run(make_run(tmp_path, output, **changes), lambda line: None)
 
+    def test_a_saved_model_is_kept(self, done, monkeypatch):
+        run, report, _ = done
+        monkeypatch.setattr("agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read"))
+        with pytest.raises(ArtifactError, match="holds a saved model already; .* overwrite=True"):
+            train_run(run, lambda line: None)
+
     def test_parameters_of_every_stage_are_checked_first(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("agr.runs.selection.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read"))
         monkeypatch.setattr("agr.gender.recipes.RECIPES", {"two": Recipe(({}, {"dropout": 2}))})
         run = make_run(tmp_path, tmp_path / "m", recipe="two")
         with pytest.raises(ParameterError, match="dropout must be"):
@@ -297,11 +305,11 @@ class TestGoingOn:
         assert new["calibration"] == old["calibration"]  # 8 pictures are too few for another
         assert new["parameters"]["network"] == "tiny"
         assert new["parameters"]["epochs"] == 2
-        again = train_run(run, lambda line: None)  # the state says that all is done
-        assert (
-            again.overall
-            == evaluate_run("gender", drawn_utkface, run.output, "test", **SPLIT)[0].overall
-        )
+        # The state says that all is done.
+        again = train_run(replace(run, overwrite=True), lambda line: None)
+        selection = Selection(data=drawn_utkface, **SPLIT)
+        expected, _ = evaluate_run("gender", selection, run.output, "test")
+        assert again.overall == expected.overall
 
     @pytest.mark.parametrize(
         ("changes", "message"),

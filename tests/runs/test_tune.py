@@ -94,7 +94,8 @@ class TestTune:
         trials.unlink()  # as if the stop had come before it was written
         only = ("--only", "dropout", "--only", "balance")
         found = run(
-            drawn_utkface, done[0], "--trials", "2", "--test", "0.25", "--resume", *only
+            drawn_utkface, done[0], "--trials", "2", "--test", "0.25", "--resume", "--overwrite",
+            *only,
         )  # fmt: skip
         assert found.exit_code == 0, found.output
         assert 'trials.png was left out. Plots need matplotlib: pip install "agr-faces[plots]"' in (
@@ -168,14 +169,17 @@ class TestTune:
         ("output", "options", "message"),
         [
             ("taken", [], "taken exists and holds no saved model"),
+            ("model", [], "model holds a saved model already"),
             ("/proc/x", [], "No model can be saved in /proc/x"),
             ("m", ["--network", "tinny"], "Did you mean 'tiny'"),
         ],
-        ids=["taken", "unwritable", "network"],
+        ids=["taken", "saved", "unwritable", "network"],
     )
     def test_wrong_before_anything_is_read(self, tmp_path, monkeypatch, output, options, message):
-        monkeypatch.setattr("agr.runs.selection.read_any", lambda data: pytest.fail("read"))
+        monkeypatch.setattr("agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read"))
         (tmp_path / "taken").touch()
+        (tmp_path / "model").mkdir()
+        (tmp_path / "model" / "agr.json").touch()
         found = run(tmp_path, tmp_path / output, *options)
         assert found.exit_code == 2
         assert message in found.stderr

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,8 @@ from agr.errors import ImageError
 from agr.prediction import Face, Prediction
 from agr.predictor import Predictor
 from agr.serve.app import create_app
+from agr.serve.connection import Connection
+from agr.serve.reading import read
 from agr.serve.settings import Settings
 from agr.tasks import TASKS
 
@@ -86,10 +89,32 @@ class BrightnessPredictor:
         )
 
 
+class InThread:
+    """Reads as a process does, with a predictor of this process."""
+
+    alive = True
+
+    def __init__(self, predictor):
+        self.predictor = predictor
+
+    def start(self):
+        return self.predictor.tasks
+
+    def read(self, picture, max_pixels, seconds, *, large):
+        return read(self.predictor, picture, max_pixels, large=large)
+
+    def kill(self):
+        """A thread goes on to its end."""
+
+    def close(self):
+        """There is nothing to end."""
+
+
 @contextmanager
 def running(app):
-    """Run an application in a thread; gives its address."""
-    config = uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=3)
+    """Run an application in a thread; gives its address and the server."""
+    options = {"log_level": "warning", "ws": "none", "timeout_graceful_shutdown": 3}
+    config = uvicorn.Config(app, http=Connection, **options)
     server = uvicorn.Server(config)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -97,7 +122,7 @@ def running(app):
         thread.start()
         try:
             wait(lambda: server.started or not thread.is_alive())
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", server
         finally:
             server.should_exit = True
             thread.join(20)
@@ -122,17 +147,20 @@ def serve():
 def _serve():
     with ExitStack() as stack:
 
-        def start(predictor=None, **settings):
+        def start(predictor=None, *, readers=None, **settings):
             predictor = predictor or BrightnessPredictor()
             stack.callback(lambda: getattr(predictor, "gate", threading.Event()).set())
-            app = create_app(Settings(**settings), predictor)
-            url = stack.enter_context(running(app))
+            readers = readers or [InThread(predictor) for _ in range(2)]
+            app = create_app(Settings(**settings), readers)
+            url, server = stack.enter_context(running(app))
             client = stack.enter_context(httpx.Client(base_url=url, timeout=30, trust_env=False))
             return SimpleNamespace(
                 url=url,
+                server=server,
                 client=client,
                 predictor=predictor,
                 service=app.state.service,
+                door=app.state.door,
                 predict=lambda *files, **kw: client.post("/v1/predict", files=as_form(files), **kw),
             )
 
@@ -169,6 +197,21 @@ def real_predictor(models):
 def portrait():
     """Give the example's file."""
     return ROOT / "examples/astronaut.jpg"
+
+
+@pytest.fixture(scope="session")
+def attacks():
+    """Give the module ``benchmarks/attacks.py``."""
+    spec = spec_from_file_location("attacks", ROOT / "benchmarks/attacks.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def in_thread():
+    """Give the class that stands for a process that reads."""
+    return InThread
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 import io
 import json
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,13 +29,28 @@ def test_health_says_models_version_and_limits(serve):
             "request_bytes": 40 * 2**20,
             "pixels": 25_000_000,
             "pictures": 5,
+            "request_pixels": 400_000_000,
         },
     }
 
 
-def test_health_fails_once_nothing_is_answered(serve):
-    service = serve()
-    service.service.batcher.close(5)
+def test_health_fails_while_no_reader_runs(serve, make_png, wait_until, in_thread):
+    class Broken(in_thread):
+        alive = False
+
+        def start(self):
+            if self.alive is None:
+                raise OSError("no more processes")
+            self.alive = None
+            return ("age",)
+
+    readers = [Broken(None) for _ in range(2)]
+    service = serve(readers=readers, timeout=2)
+    assert service.client.get("/health").status_code == 200
+    with ThreadPoolExecutor(2) as pool:  # each finds its reader gone
+        asked = [pool.submit(service.predict, make_png(1)) for _ in range(2)]
+        wait_until(lambda: service.client.get("/health").status_code == 503)
+        assert [one.result().status_code for one in asked] == [503, 503]
     reply = service.client.get("/health")
     assert reply.status_code == 503
     assert reply.headers["content-type"] == "application/problem+json"
@@ -62,8 +78,8 @@ def test_photos_give_a_row_a_face(serve, make_png, fatal_png):
     assert rows[4]["box"] == [10, 10, 80, 30]
 
 
-def test_crops_and_photos_of_one_batch_keep_apart(serve, make_png):
-    service = serve(batch_wait=1.0)
+def test_crops_and_photos_at_the_same_time_keep_apart(serve, make_png):
+    service = serve()
     with ThreadPoolExecutor(2) as pool:
         one = pool.submit(service.predict, make_png(10), make_png(20))
         two = pool.submit(service.predict, make_png(30), make_png(40), params={"faces": "detect"})
@@ -134,52 +150,66 @@ def test_the_rows_are_those_of_the_command_line(serve, real_predictor, models, p
     assert row == expected
 
 
-def test_concurrent_requests_share_batches(serve, make_png, wait_until):
-    service = serve(batch_size=32, queue_size=64)
-    service.predictor.gate.clear()
-    with ThreadPoolExecutor(17) as pool:
-        first = pool.submit(service.predict, make_png(1))
-        wait_until(lambda: service.predictor.batches)
-        others = [
-            pool.submit(service.predict, make_png(i), make_png(i + 100)) for i in range(2, 18)
-        ]
-        wait_until(lambda: len(service.service.batcher) == 32)
-        service.predictor.gate.set()
-        assert first.result().json()["results"][0]["age"] == 1
-        for i, other in enumerate(others, start=2):
-            assert [row["age"] for row in other.result().json()["results"]] == [i, i + 100]
-    assert service.predictor.batches == [1, 32]
-
-
-def test_one_bad_request_in_a_shared_batch_harms_none(serve, make_png, fatal_png, wait_until):
+def test_concurrent_requests_get_their_own_answers(serve, make_png, wait_until):
     service = serve()
     service.predictor.gate.clear()
-    with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(service.predict, make_png(1))
-        wait_until(lambda: service.predictor.batches)
-        bad = pool.submit(service.predict, fatal_png)
-        good = pool.submit(service.predict, make_png(2))
-        wait_until(lambda: len(service.service.batcher) == 2)
+    with ThreadPoolExecutor(17) as pool:
+        asked = [pool.submit(service.predict, make_png(i), make_png(i + 100)) for i in range(17)]
+        wait_until(lambda: len(service.service.readers) == 32)
         service.predictor.gate.set()
-        assert first.result().json()["results"][0]["age"] == 1
-        assert good.result().json()["results"][0]["age"] == 2
-        assert bad.result().json()["results"][0]["error"] == "The picture could not be read."
+        for i, one in enumerate(asked):
+            assert [row["age"] for row in one.result().json()["results"]] == [i, i + 100]
+
+
+def test_a_small_request_does_not_wait_for_a_long_one(serve, make_png, wait_until):
+    service = serve()
+    service.predictor.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        long = pool.submit(service.predict, *[make_png(1)] * 32)
+        wait_until(lambda: len(service.predictor.batches) == 2)
+        short = pool.submit(service.predict, make_png(2))
+        wait_until(lambda: len(service.service.readers) == 31)
+        service.predictor.gate.set()
+        assert short.result().json()["results"][0]["age"] == 2
+        before = len(service.predictor.batches)
+        assert long.result().status_code == 200
+    assert before < 25
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_back(serve, make_png, wait_until):
-    service = serve(queue_size=2, max_pictures=2)
+    service = serve(queue_size=3, max_pictures=2)
     service.predictor.gate.clear()
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(service.predict, make_png(1))
-        wait_until(lambda: service.predictor.batches)
-        second = pool.submit(service.predict, make_png(2), make_png(3))
-        wait_until(lambda: len(service.service.batcher) == 2)
-        refused = service.predict(make_png(4))
+        first = pool.submit(service.predict, make_png(1), make_png(2))
+        wait_until(lambda: len(service.predictor.batches) == 2)
+        second = pool.submit(service.predict, make_png(3), make_png(4))
+        wait_until(lambda: len(service.service.readers) == 2)
+        of_us = service.predict(make_png(5))
+        of_all = service.predict(make_png(5), make_png(6))
         service.predictor.gate.set()
-        assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
-        assert "2 pictures wait already" in refused.json()["detail"]
         assert first.result().status_code == second.result().status_code == 200
+    assert (of_us.status_code, of_all.status_code) == (429, 503)
+    assert of_us.headers["retry-after"] == of_all.headers["retry-after"] == "1"
+    assert "2 of your pictures wait already" in of_us.json()["detail"]
+    assert "2 pictures wait already" in of_all.json()["detail"]
+
+
+def test_a_client_that_goes_away_ends_its_work(serve, make_png, wait_until):
+    service = serve()
+    service.predictor.gate.clear()
+    request = service.client.build_request(
+        "POST", "/v1/predict", files=[("images", ("a.png", make_png(1)))] * 9
+    )
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as gone:
+        lines = [b"%s: %s" % pair for pair in request.headers.raw]
+        gone.sendall(b"\r\n".join([b"POST /v1/predict HTTP/1.1", *lines, b"", request.read()]))
+        wait_until(lambda: len(service.service.readers) == 7)
+    wait_until(lambda: len(service.service.readers) == 0)
+    wait_until(lambda: not service.service.shares._requests)
+    service.predictor.gate.set()
+    assert service.predict(make_png(2)).json()["results"][0]["age"] == 2
+    assert len(service.predictor.batches) == 3  # two of the nine, and this one
 
 
 def test_an_answer_that_takes_too_long_ends_with_a_problem(serve, make_png):
@@ -195,7 +225,17 @@ def test_an_answer_that_takes_too_long_ends_with_a_problem(serve, make_png):
     assert service.predict(make_png(2)).json()["results"][0]["age"] == 2
 
 
-def test_metrics_count_requests_pictures_and_batches(serve, make_png):
+def test_a_503_ends_the_remaining_work(serve, make_png):
+    service = serve(timeout=0.5)
+    service.predictor.gate.clear()
+    assert service.predict(*[make_png(1)] * 9).status_code == 503
+    assert len(service.service.readers) == 0
+    service.predictor.gate.set()
+    assert service.predict(make_png(2)).status_code == 200
+    assert len(service.predictor.batches) == 3  # two of the nine, and this one
+
+
+def test_metrics_count_requests_and_pictures(serve, make_png):
     service = serve()
     service.predict(make_png(1), b"bad", make_png(2))
     service.client.get("/health")
@@ -207,8 +247,8 @@ def test_metrics_count_requests_pictures_and_batches(serve, make_png):
     assert lines['agr_requests_total{endpoint="other",status="404"}'] == "1.0"
     assert lines['agr_pictures_total{outcome="read"}'] == "2.0"
     assert lines['agr_pictures_total{outcome="failed"}'] == "1.0"
-    assert lines["agr_batch_pictures_count"] == "1.0"
-    assert lines["agr_batch_pictures_sum"] == "3.0"
+    assert lines['agr_reading_seconds_count{lane="small"}'] == "3.0"
+    assert lines['agr_readers_ended_total{reason="limit"}'] == "0.0"
     assert lines["agr_queue_pictures"] == "0.0"
     assert "no/such" not in reply.text  # a client's words would make endless many series
 
@@ -225,7 +265,7 @@ def test_nothing_of_a_picture_is_logged_or_stored(serve, caplog, tmp_path, monke
 
 
 class TestKey:
-    KEY = "k-öß-123"
+    KEY = "k-123"
 
     @pytest.fixture
     def guarded(self, serve):

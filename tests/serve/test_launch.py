@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -5,13 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from agr.cli import app
+from agr.serve.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,6 +80,84 @@ def test_agr_serve_answers_and_stops_cleanly(start, portrait, wait_until):
     assert "from-the-environment" not in log.read_text()
 
 
+def children(pid):
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(n) for path in tasks for n in path.read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks processes up in /proc")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["told", "killed"])
+def test_readers_end_with_the_service(start, wait_until, how):
+    process, url, log = start("--readers", "3")
+    wait_for_health(url, process, log, wait_until)
+    readers = children(process.pid)
+    assert len(readers) == 3
+    process.send_signal(how)
+    process.wait(30)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers))
+
+
+def test_a_stop_answers_what_is_open(start, portrait, wait_until):
+    """Told to stop with eight requests open, each of some work, it answers all of them."""
+    import httpx
+
+    process, url, log = start()
+    wait_for_health(url, process, log, wait_until)
+    stream = io.BytesIO()
+    with Image.open(portrait) as opened:
+        opened.convert("RGB").resize((1500, 1500)).save(stream, "PNG")
+    files = [("images", ("a.png", stream.getvalue()))] * 2
+    with ThreadPoolExecutor(8) as pool:
+        asked = [
+            pool.submit(httpx.post, f"{url}/v1/predict", files=files, timeout=60, trust_env=False)
+            for _ in range(8)
+        ]
+        wait_until(lambda: open_connections(process.pid) == 8)
+        process.send_signal(signal.SIGINT)
+        assert [one.result().status_code for one in asked] == [200] * 8
+    process.wait(30)
+    assert "Traceback" not in log.read_text()
+
+
+def test_a_stop_ends_within_its_time_and_says_so_to_who_waits(start, portrait, wait_until):
+    import httpx
+
+    process, url, log = start(AGR_DRAIN_SECONDS="2", AGR_MAX_REQUEST_PIXELS="800000000")
+    wait_for_health(url, process, log, wait_until)
+    stream = io.BytesIO()
+    Image.effect_noise((500, 500), 60).convert("RGB").resize((4500, 4500)).save(stream, "JPEG")
+    files = [("images", ("a.jpg", stream.getvalue()))] * 12
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(
+            httpx.post, f"{url}/v1/predict", files=files, timeout=60, trust_env=False
+        )
+        wait_until(lambda: open_connections(process.pid) == 1)
+        time.sleep(0.5)
+        start_of_end = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        reply = asked.result()
+        process.wait(30)
+    assert time.monotonic() - start_of_end < 8
+    assert reply.status_code == 503
+    assert "is stopping" in reply.json()["detail"]
+
+
+def test_the_grace_of_compose_is_longer_than_the_drain():
+    text = (ROOT / "compose.yaml").read_text()
+    (grace,) = re.findall(r"stop_grace_period: (\d+)s", text)
+    assert int(grace) > Settings().drain_seconds + 5
+
+
+def open_connections(pid):
+    """Count what clients hold open of a service: its established sockets."""
+    inodes = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            inodes.add(os.readlink(path).removeprefix("socket:[").removesuffix("]"))
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(line[9] in inodes and line[3] == "01" for line in lines)
+
+
 def test_several_workers_add_up_their_numbers(start, make_png, wait_until):
     import httpx
 
@@ -118,16 +201,36 @@ def test_a_taken_port_is_said_without_a_trace(models):
     assert f"Error: 127.0.0.1:{port}: Address already in use" in result.output
 
 
-def test_limits_that_cannot_work_are_said(models):
-    result = CliRunner().invoke(app, ["serve", "--queue", "3"])
+@pytest.mark.parametrize(
+    ("options", "variables", "words"),
+    [
+        (["--queue", "3"], {}, "Error: queue_size must hold at least one full request"),
+        ([], {"AGR_MAX_PICTURES": "many"}, "Error: max_pictures must be a valid integer"),
+        ([], {"AGR_API_KEY": "schlüssel"}, "Error: api_key must consist of visible ASCII"),
+        (["--age", "/nowhere"], {}, "Error: /nowhere"),
+    ],
+    ids=["option", "variable", "key", "model"],
+)
+def test_what_cannot_work_is_said_at_the_start(monkeypatch, options, variables, words):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(app, ["serve", *options])
     assert result.exit_code == 2
-    assert "Error: queue_size must hold at least one full request" in result.output
+    assert words in result.output
+    assert "schl" not in result.output
+
+
+def test_variables_are_settings_and_options_come_first(monkeypatch):
+    monkeypatch.setenv("AGR_MAX_PICTURES", "5")
+    monkeypatch.setenv("AGR_TIMEOUT", "7.5")
+    settings = Settings(max_pictures=9)
+    assert (settings.max_pictures, settings.timeout) == (9, 7.5)
 
 
 def test_the_service_needs_no_tensorflow(environment, models):
     code = (
-        "import json, sys, agr.serve.app\n"
-        f"agr.serve.app.Predictor(**{ ({k: str(v) for k, v in models.items()})!r})\n"
+        "import json, sys, agr.serve.app, agr.serve.reader\n"
+        f"agr.serve.reader.Predictor(**{ ({k: str(v) for k, v in models.items()})!r})\n"
         "heavy = ('tensorflow', 'keras', 'sklearn', 'scipy', 'pandas', 'matplotlib', 'onnx')\n"
         "print(json.dumps([name for name in heavy if name in sys.modules]))\n"
     )
@@ -145,16 +248,3 @@ def test_dockerfile_has_no_lint():
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_docker_image_installs_what_the_extra_names():
-    """The image leaves out tensorflow by a list of its own, which must not fall behind."""
-    from configparser import ConfigParser
-
-    config = ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    service = config["options.extras_require"]["serve"].split()
-    known = {*service, *config["options"]["install_requires"].split()}
-    lines = (ROOT / "requirements-serve.txt").read_text().splitlines()
-    listed = {line for line in lines if line and not line.startswith("#")}
-    assert set(service) <= listed <= known

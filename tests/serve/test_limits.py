@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from agr.errors import ImageError, ParameterError
-from agr.serve.limits import check_picture, network
+from agr.serve.cost import look
+from agr.serve.limits import network
 from agr.serve.settings import Settings
 
 MIB = 2**20
@@ -92,7 +93,7 @@ def test_the_declared_length_is_enough_to_refuse(serve):
 def test_too_many_pictures(serve, make_png):
     service = serve(max_pictures=3)
     assert service.predict(*[make_png()] * 3).status_code == 200
-    assert_problem(service.predict(*[make_png()] * 4), 413, "3 pictures at most")
+    assert_problem(service.predict(*[make_png()] * 4), 422, "3 pictures at most")
 
 
 def test_too_many_pixels_are_not_decoded(serve, make_png):
@@ -106,7 +107,7 @@ def test_too_many_pixels_are_not_decoded(serve, make_png):
 
 
 def test_the_bytes_of_all_requests_are_bounded(serve, make_png, wait_until):
-    service = serve(max_request_bytes=60_000, max_held_bytes=100_000)
+    service = serve(max_request_bytes=60_000, max_client_bytes=200_000, max_held_bytes=100_000)
     service.predictor.gate.clear()
     large = make_png(1) + b"\0" * 50_000
     with ThreadPoolExecutor(2) as pool:
@@ -118,6 +119,21 @@ def test_the_bytes_of_all_requests_are_bounded(serve, make_png, wait_until):
         assert refused.headers["retry-after"] == "1"
         assert first.result().status_code == 200
     assert service.service.shares._bytes == 0
+    assert service.predict(large).status_code == 200
+
+
+def test_the_bytes_of_one_client_are_bounded(serve, make_png, wait_until):
+    service = serve(max_request_bytes=60_000, max_client_bytes=100_000)
+    service.predictor.gate.clear()
+    large = make_png(1) + b"\0" * 50_000
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(service.predict, large)
+        wait_until(lambda: service.predictor.batches)
+        refused = service.predict(large)
+        service.predictor.gate.set()
+        assert_problem(refused, 429, "too much at a time")
+        assert first.result().status_code == 200
+    assert not service.service.shares._client_bytes
     assert service.predict(large).status_code == 200
 
 
@@ -236,7 +252,7 @@ def test_what_is_not_there_gets_a_problem(serve, method, path, status):
 def test_an_inner_error_tells_nothing(serve, monkeypatch, caplog, make_png):
     from agr.serve.service import Service
 
-    def fail(self, pictures):
+    async def fail(self, client, pictures):
         raise RuntimeError("an inner secret")
 
     monkeypatch.setattr(Service, "read", fail)
@@ -274,15 +290,15 @@ def test_answers_are_not_kept(serve, make_png):
 
 def test_formats_that_start_other_programs_are_refused():
     with pytest.raises(ImageError, match="known format"):
-        check_picture(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", 1000)
+        look(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", 1000)
 
 
 def test_a_jpeg_of_endless_scans_is_refused():
     stream = io.BytesIO()
     Image.new("RGB", (64, 64)).save(stream, "JPEG", progressive=True)
-    check_picture(stream.getvalue(), 5000)
+    look(stream.getvalue(), 5000)
     with pytest.raises(ImageError, match="scans"):
-        check_picture(stream.getvalue() + b"\xff\xda" * 100, 5000)
+        look(stream.getvalue() + b"\xff\xda" * 100, 5000)
 
 
 @pytest.mark.parametrize(
@@ -306,11 +322,14 @@ def test_network_of_a_client(host, expected):
         ({"max_pictures": 0}, "max_pictures must be positive"),
         ({"timeout": -1}, "timeout must be positive"),
         ({"queue_size": 3, "max_pictures": 4}, "queue_size"),
-        ({"max_pixels": 10**9}, "max_pixels"),
+        ({"max_pixels": 10**9}, "max_pixels must be at most 89,000,000"),
+        ({"readers": 1}, "readers must be at least 2"),
+        ({"timeout": "soon"}, "timeout must be a valid number.*got 'soon'"),
+        ({"max_pixel": 5}, "Unknown setting 'max_pixel'. Did you mean 'max_pixels'?"),
         ({"max_held_bytes": 5}, "max_held_bytes"),
         ({"api_key": " "}, "api_key is empty"),
     ],
-    ids=["zero", "negative", "queue", "pixels", "held", "key"],
+    ids=["zero", "negative", "queue", "pixels", "readers", "text", "name", "held", "key"],
 )
 def test_settings_that_cannot_work(settings, words):
     with pytest.raises(ParameterError, match=words):
@@ -320,7 +339,7 @@ def test_settings_that_cannot_work(settings, words):
 def test_shares_survive_many_threads():
     from agr.serve.limits import Shares
 
-    shares = Shares(0, 10**9)
+    shares = Shares(Settings(max_client_requests=0))
 
     def ask():
         for _ in range(200):

@@ -71,9 +71,12 @@ class TestTable:
             ("3", "3"),
         ]
         assert float(rows[2]["time"]) == 2 / 3
-        assert json.loads(rows[0]["box"]) == [1.5, 2.0, 30.1, 40.9]
-        assert json.loads(rows[0]["gender_probabilities"])["male"] == 1 / 3
-        assert rows[4]["age"] == rows[4]["race"] == ""
+        box = [float(rows[0][side]) for side in ("left", "top", "right", "bottom")]
+        assert box == [1.5, 2.0, 30.1, 40.9]
+        assert float(rows[0]["gender_male"]) == 1 / 3  # not rounded: a run goes on from it
+        assert float(rows[0]["age_high"]) == 40.25
+        assert rows[0]["nose_x"] == rows[4]["age"] == rows[4]["race"] == ""
+        assert "error" not in rows[0]
         assert parts(tmp_path) == []
 
     def test_rows_are_there_frame_by_frame(self, path, tmp_path):

@@ -6,6 +6,7 @@ face again, turned upright and at one size, which gives landmarks about a third 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from PIL import Image
 
 from agr.core.images import Pixels
 from agr.core.runtime import open_session
-from agr.photo.alignment import FRAMINGS, similarity, warp
+from agr.photo.alignment import FRAMINGS, Matrix, similarity, warp
 from agr.photo.detectors import Detection, Point
 from agr.photo.detectors.shrinking import NAMES, check_max_side, shrink, to_photo
 
@@ -24,7 +25,7 @@ Indices = npt.NDArray[np.intp]
 STRIDE = 4  # photo pixels per cell of the network's maps
 MULTIPLE = 32  # the sides that the network takes
 OVERLAP = 0.3  # of two boxes that are taken for the same face
-SECOND_SIDE, SECOND_SHARE = 160, 0.6  # pixels, and how much of them the aligned crop fills
+SECOND_SIDE, SECOND_SHARE = 128, 0.7  # pixels, and how much of them the aligned crop fills
 # Where the first look's points are put in that crop: about the framing, but symmetrical and fixed,
 # so that learning the framing anew changes no landmark.
 UPRIGHT = np.array([(0.295, 0.3), (0.695, 0.3), (0.495, 0.515), (0.335, 0.7), (0.655, 0.7)])
@@ -46,12 +47,19 @@ class CenterFace:
         finds faces half as large, in four times the time.
     least_score : float, default=0.5
         Faces that score lower are left out.
-    threads : int, optional
-        Threads per photo; default: one per core.
+    threads : int, default=1
+        Threads that share one photo.
+    device : str, default="cpu"
+        One of ONNX Runtime's; see `agr.core.runtime.devices`.
     """
 
     def __init__(
-        self, max_side: int = 640, *, least_score: float = 0.5, threads: int | None = None
+        self,
+        max_side: int = 640,
+        *,
+        least_score: float = 0.5,
+        threads: int = 1,
+        device: str = "cpu",
     ) -> None:
         check_max_side(max_side)
         self.max_side = max_side
@@ -60,7 +68,9 @@ class CenterFace:
         share = np.float64(np.clip(least_score, 0, 1))
         with np.errstate(divide="ignore"):
             self._least_logit = float(np.log(share) - np.log1p(-share))
-        self._session = open_session(Path(__file__).parent / "centerface.onnx", threads)
+        self._session = open_session(
+            Path(__file__).parent / "centerface.onnx", device=device, threads=threads
+        )
 
     @property
     def framing(self) -> Mapping[str, Point]:
@@ -84,17 +94,38 @@ class CenterFace:
         (maps,) = self._run(small[None])
         cells = np.nonzero(maps[0] >= self._least_logit)
         scores, (boxes, points) = _score(maps[0][cells]), _decode(maps, *cells)
-        kept = _suppress(boxes, scores)
-        return self._look_again(image, to_photo(boxes[kept], scores[kept], points[kept], factors))
+        kept = suppress(boxes, scores)
+        found = to_photo(boxes[kept], scores[kept], points[kept], factors)
+        looks = self.look_again(image, found)
+        # The box stays: that of the second look stands upright on the face, not on the photo.
+        return [
+            replace(one, landmarks=face.landmarks)
+            for one, (face, _) in zip(found, looks, strict=True)
+        ]
 
     def _run(self, images: Pixels) -> Floats:
         maps: Floats
         (maps,) = self._session.run(["maps"], {"images": images})
         return maps
 
-    def _look_again(self, image: Pixels, found: list[Detection]) -> list[Detection]:
+    def look_again(self, image: Pixels, found: list[Detection]) -> list[tuple[Detection, float]]:
+        """See each face again, turned upright and at one size.
+
+        Parameters
+        ----------
+        image : array of shape (h, w, 3)
+            uint8, RGB: the photo.
+        found : list of Detection
+            Its faces.
+
+        Returns
+        -------
+        list of (Detection, float)
+            Each face with sharper landmarks and box, and how sure this look is that it is one;
+            where that is little, they stay.
+        """
         target = ((UPRIGHT - 0.5) * SECOND_SHARE + 0.5) * SECOND_SIDE
-        sharper: list[Detection] = []
+        sharper: list[tuple[Detection, float]] = []
         for start in range(0, len(found), SECOND_BATCH):
             batch = found[start : start + SECOND_BATCH]
             places = [np.array([face.landmarks[name] for name in NAMES]) for face in batch]
@@ -103,16 +134,10 @@ class CenterFace:
                 warp(image, matrix, SECOND_SIDE, Image.Resampling.BILINEAR) for matrix in matrices
             ]
             for face, matrix, maps in zip(batch, matrices, self._run(np.stack(crops)), strict=True):
-                points = _central_points(maps)
-                if points is None:
-                    sharper.append(face)
-                    continue
-                back = np.linalg.inv(matrix[:, :2])
-                landmarks = {
-                    name: (float(x), float(y))
-                    for name, (x, y) in zip(NAMES, (points - matrix[:, 2]) @ back.T, strict=True)
-                }
-                sharper.append(Detection(face.box, face.score, landmarks))
+                score, box, points = _central_face(maps)
+                if score >= SECOND_LEAST:
+                    face = _put_back(box, points, matrix, face.score)
+                sharper.append((face, score))
         return sharper
 
 
@@ -134,8 +159,19 @@ def _decode(maps: Floats, y: Indices, x: Indices) -> tuple[Floats, Floats]:
     return boxes, np.stack([xs.T, ys.T], axis=-1)
 
 
-def _suppress(boxes: Floats, scores: Floats) -> list[int]:
-    """Keep the surest of boxes that overlap."""
+def suppress(boxes: Floats, scores: Floats) -> list[int]:
+    """Keep the surest of boxes that overlap.
+
+    Parameters
+    ----------
+    boxes, scores : arrays of shape (n, 4) and (n,)
+        Left, top, right and bottom; higher scores are surer.
+
+    Returns
+    -------
+    list of int
+        Rows that stay, surest first.
+    """
     order = np.argsort(-scores, kind="stable")
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     kept = []
@@ -149,16 +185,27 @@ def _suppress(boxes: Floats, scores: Floats) -> list[int]:
     return kept
 
 
-def _central_points(maps: Floats) -> Floats | None:
-    """Read the points of the face nearest the middle, as a mean over the cells that see it."""
+def _put_back(box: Floats, points: Floats, matrix: Matrix, score: float) -> Detection:
+    """Tell a face of the second look in the photo's pixels."""
+    back = np.linalg.inv(matrix[:, :2])
+    spots = (np.vstack([points, (box[:2] + box[2:]) / 2]) - matrix[:, 2]) @ back.T
+    landmarks = {name: (float(x), float(y)) for name, (x, y) in zip(NAMES, spots[:-1], strict=True)}
+    half = (box[2:] - box[:2]) / 2 * np.hypot(*back[0])
+    if abs(back[0, 0]) < abs(back[0, 1]):  # the face lies on its side
+        half = half[::-1]
+    left, top, right, bottom = (float(v) for v in (*(spots[-1] - half), *(spots[-1] + half)))
+    return Detection((left, top, right, bottom), score, landmarks)
+
+
+def _central_face(maps: Floats) -> tuple[float, Floats, Floats]:
+    """Read score, box and points of the face nearest the middle, a mean over cells that see it."""
     heat = _score(maps[0])
     at_y, at_x = divmod(int(np.argmax(heat * CENTRAL)), len(heat))
     top = heat[at_y, at_x]
-    if top < SECOND_LEAST:
-        return None
     low_y, low_x = max(at_y - 2, 0), max(at_x - 2, 0)
     near = heat[low_y : at_y + 3, low_x : at_x + 3]
     y, x = np.nonzero(near > 0.6 * top)
-    _, points = _decode(maps, y + low_y, x + low_x)
-    mean: Floats = np.average(points, axis=0, weights=near[y, x])
-    return mean
+    boxes, points = _decode(maps, y + low_y, x + low_x)
+    weights = near[y, x]
+    box, mean = (np.average(told, axis=0, weights=weights) for told in (boxes, points))
+    return float(top), box, mean

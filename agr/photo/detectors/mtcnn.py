@@ -1,6 +1,7 @@
 """MTCNN (Zhang et al., 2016, arXiv:1604.02878) from the package ``mtcnn``; imports tensorflow."""
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ class Mtcnn:
         with require("detect"):
             import mtcnn
         self._detector: Any = mtcnn.MTCNN()
+        self._alone = Lock()  # it is not made for several threads at once
 
     @property
     def framing(self) -> Mapping[str, Point]:
@@ -53,7 +55,8 @@ class Mtcnn:
         """
         small, factors = shrink(image, self.max_side)
         # As arrays: its other form rounds everything to whole pixels.
-        rows = self._detector.detect_faces(small, box_format="xyxy", output_type="numpy")
+        with self._alone:
+            rows = self._detector.detect_faces(small, box_format="xyxy", output_type="numpy")
         rows = np.asarray(rows, dtype=np.float64).reshape(-1, 16)
         # Number of the photo, box, score, five x, five y; the points in the order of NAMES.
         points = np.stack([rows[:, 6:11], rows[:, 11:]], axis=-1)

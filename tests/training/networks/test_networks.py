@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from agr.core.engine import OnnxEngine
+from agr.core.engine import Engine
 from agr.errors import DownloadError, ParameterError
 from agr.gender import GenderEstimator
 from agr.tasks import TASKS
@@ -338,7 +338,7 @@ class TestTraining:
         np.testing.assert_allclose(loaded.predict_proba(X), expected, atol=1e-6)
         resized = np.stack([np.asarray(Image.fromarray(x).resize((32, 32))) for x in X])
         np.testing.assert_allclose(
-            OnnxEngine(tmp_path / "m", "gender")(resized),
+            Engine(tmp_path / "m", "gender")(resized),
             estimator.model_(resized).numpy(),
             atol=1e-4,
         )

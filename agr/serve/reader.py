@@ -1,0 +1,121 @@
+"""The process that reads pictures: ``python -m agr.serve.reader``, started by the service.
+
+Whatever is done with a client's bytes beyond counting them is done in here: a damaged or hostile
+picture can end this process, or have it ended, and nothing else. Both sides talk through pipes, in
+lines of JSON followed by bytes. Nothing is unpickled, so that a reader in foreign hands could only
+give wrong answers.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from agr.errors import AgrError
+from agr.predictor import Predictor
+from agr.serve.picture import Picture
+from agr.serve.reading import Reads, read
+
+
+def main(make: Callable[..., Reads] = Predictor) -> None:
+    """Read pictures until the service closes the pipe.
+
+    Parameters
+    ----------
+    make : callable, default=Predictor
+        Makes what reads them.
+    """
+    asked, answers = _pipes()
+    # The service ends its readers itself, once all is answered; a signal to the whole group is
+    # meant for it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    line = asked.readline()
+    if not line:
+        return
+    given = json.loads(line)
+    try:
+        predictor = make(**given["predictor"])
+        _warm_up(predictor)
+    except AgrError as error:
+        _say(answers, {"error": str(error), "kind": type(error).__name__})
+        return
+    if sys.platform != "win32":
+        os.nice(given["nice"])
+    _limit_memory(given["memory"])
+    _say(answers, {"tasks": predictor.tasks})
+    _be_silent()
+    while line := asked.readline():
+        one = json.loads(line)
+        picture = Picture(one["name"], asked.read(one["data"]), one["error"], one["faces"])
+        _end_after(one["seconds"])
+        reply = _read(predictor, picture, one["max_pixels"], large=one["large"])
+        _end_after(0)
+        _say(answers, reply)
+
+
+def _warm_up(predictor: Reads) -> None:
+    """Open all that is opened late, so that the limit of memory is the picture's alone."""
+    blank = np.zeros((160, 160, 3), np.uint8)
+    predictor.predict([blank], batch_size=1)
+    list(predictor.stream_photos([blank]))
+
+
+def _end_after(seconds: float) -> None:
+    """End the process after so many processor seconds, wherever it is; 0: never."""
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+
+def _read(predictor: Reads, picture: Picture, max_pixels: int, *, large: bool) -> dict[str, Any]:
+    try:
+        return asdict(read(predictor, picture, max_pixels, large=large))
+    except MemoryError:
+        return {"failed": "The memory did not suffice.", "memory": True}
+    except Exception:
+        return {"failed": traceback.format_exc(), "memory": False}
+
+
+def _pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Take the pipes for us alone, so that no library's print gets between the answers."""
+    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return asked, answers
+
+
+def _be_silent() -> None:
+    """Say nothing more: what decoders print about a picture would fill the service's log."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+
+
+def _say(answers: IO[bytes], reply: dict[str, Any]) -> None:
+    answers.write(json.dumps(reply).encode() + b"\n")
+    answers.flush()
+
+
+def _limit_memory(n: int) -> None:
+    if sys.platform != "linux":  # elsewhere the kernel counts otherwise
+        return
+    import resource
+
+    status = Path("/proc/self/status")
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    limit = int(lines["VmData"].split()[0]) * 1024 + n
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
+if __name__ == "__main__":
+    main()

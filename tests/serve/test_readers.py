@@ -1,0 +1,328 @@
+"""Real processes that read real pictures, and how they end."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from agr.errors import ArtifactError, ParameterError
+from agr.serve.picture import Picture
+from agr.serve.process import EndedError, Reader
+from agr.serve.readers import Readers, Request
+from agr.serve.settings import MIB, Settings
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+
+
+def encoded(image, kind="PNG", **options):
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def given(models):
+    return {**{task: str(folder) for task, folder in models.items()}, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def make(given):
+    made = []
+
+    def make(**predictor):
+        made.append(Reader({**given, **predictor}, memory=200 * MIB))
+        return made[-1]
+
+    yield make
+    for reader in made:
+        reader.close()
+
+
+@pytest.fixture(scope="module")
+def one(make):
+    return make()
+
+
+@pytest.fixture
+def reader(one):
+    """Give the process that most tests share; those that end it have it started again."""
+    if not one.alive:
+        assert one.start() == ("age", "gender", "race")
+    return one
+
+
+def ask(reader, data, seconds=5.0, *, large=True, faces="crop", max_pixels=25_000_000):
+    return reader.read(Picture("a", data, faces=faces), max_pixels, seconds, large=large)
+
+
+@pytest.fixture(scope="module")
+def heavy():
+    """A picture of little size and much work: noise, so that its decoder has something to do."""
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    return encoded(Image.fromarray(noise).resize((3000, 3000)), "PNG", compress_level=1)
+
+
+class TestOneProcess:
+    @pytest.mark.parametrize("faces", ["crop", "detect"])
+    def test_it_answers_as_the_predictor_here_does(self, reader, real_predictor, portrait, faces):
+        data = portrait.read_bytes()
+        answer = ask(reader, data, faces=faces)
+        expected = [real_predictor.predict(data)]
+        if faces == "detect":
+            expected = real_predictor.predict_photo(data)
+        rows = [{"image": "a", **one.to_dict()} for one in expected]
+        assert answer.rows == json.loads(json.dumps(rows))
+
+    def test_what_is_wrong_with_a_picture_is_in_its_row(self, reader, make_png):
+        (row,) = ask(reader, b"no picture").rows
+        assert "known format" in row["error"]
+        (row,) = ask(reader, make_png(1, (50, 50)), max_pixels=100).rows
+        assert "at most 100 are read" in row["error"]
+        (row,) = ask(reader, make_png(1, (300, 300)), faces="detect").rows
+        assert row["error"] == "no face was found"
+        assert ask(reader, make_png()).rows[0]["error"] is None
+
+    def test_much_work_is_handed_back_where_others_would_wait(self, reader, heavy):
+        answer = ask(reader, heavy, large=False)
+        assert (answer.rows, answer.pixels) == (None, 9_000_000)
+        assert ask(reader, heavy).rows[0]["error"] is None
+
+    @linux
+    def test_too_much_time_ends_it_inside_of_the_decoder(self, reader, heavy, make_png):
+        start = time.monotonic()
+        with pytest.raises(EndedError, match=f"status -{signal.SIGPROF.value}"):
+            ask(reader, heavy, seconds=0.05)
+        assert time.monotonic() - start < 5
+        assert not reader.alive
+        reader.start()
+        assert ask(reader, make_png()).rows[0]["error"] is None
+
+    @linux
+    def test_too_much_memory_is_refused_and_nothing_ends(self, reader, make_png):
+        pid = reader.pid
+        with pytest.raises(MemoryError):
+            ask(reader, encoded(Image.new("RGBA", (4500, 4500))))
+        assert ask(reader, make_png()).rows[0]["error"] is None
+        assert reader.pid == pid
+
+    def test_kill_ends_what_is_being_read(self, reader, heavy):
+        threading.Timer(0.05, reader.kill).start()
+        with pytest.raises(EndedError):
+            while True:
+                ask(reader, heavy)
+
+    def test_signals_to_the_group_are_not_meant_for_it(self, reader, make_png):
+        os.kill(reader.pid, signal.SIGINT)
+        os.kill(reader.pid, signal.SIGTERM)
+        time.sleep(0.2)
+        assert ask(reader, make_png()).rows[0]["error"] is None
+
+    def test_it_ends_with_the_service(self, reader):
+        process = reader._process
+        process.stdin.close()
+        assert process.wait(10) == 0
+
+    @linux
+    def test_what_decoders_print_reaches_neither_the_log_nor_the_answers(self, reader):
+        for number in (1, 2):
+            assert os.readlink(f"/proc/{reader.pid}/fd/{number}") == os.devnull
+
+    @linux
+    def test_it_is_not_told_the_key(self, make, monkeypatch):
+        monkeypatch.setenv("AGR_API_KEY", "secret")
+        reader = make()
+        reader.start()
+        assert b"secret" not in Path(f"/proc/{reader.pid}/environ").read_bytes()
+        reader.close()
+
+    @pytest.mark.parametrize(
+        ("options", "error", "words"),
+        [
+            ({"age": "/nowhere"}, ArtifactError, "/nowhere"),
+            ({"detector": "eyes"}, ParameterError, "detector must be one of"),
+        ],
+        ids=["model", "detector"],
+    )
+    def test_what_keeps_it_from_starting_is_told(self, make, options, error, words):
+        reader = make(**options)
+        with pytest.raises(error, match=words):
+            reader.start()
+        assert not reader.alive
+
+    def test_heic_is_read_where_its_package_is(self, reader):
+        pillow_heif = pytest.importorskip("pillow_heif", reason="pillow-heif is not installed")
+        picture = pillow_heif.from_pillow(Image.new("RGB", (64, 64), "grey"))
+        stream = io.BytesIO()
+        picture.save(stream)
+        assert ask(reader, stream.getvalue()).rows[0]["error"] is None
+        (row,) = ask(reader, stream.getvalue(), max_pixels=1000).rows
+        assert "64 x 64 pixels; at most 1,000" in row["error"]
+
+    def test_heic_says_what_is_missing(self, make, tmp_path, environment, monkeypatch):
+        (tmp_path / "sitecustomize.py").write_text(
+            "import sys\nsys.modules['pillow_heif'] = None\n"
+        )
+        paths = os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])
+        monkeypatch.setenv("PYTHONPATH", paths)
+        reader = make()
+        reader.start()
+        (row,) = ask(reader, b"\0\0\0\x18ftypheic" + b"\0" * 40).rows
+        assert "needs pillow-heif: pip install" in row["error"]
+
+
+@pytest.fixture
+def run():
+    """Run a coroutine, within a time."""
+    return lambda coroutine: asyncio.run(asyncio.wait_for(coroutine, 60))
+
+
+class TestPool:
+    def settings(self, **changed):
+        return Settings(**{"picture_memory": 200 * MIB, "readers": 2, **changed})
+
+    async def read(self, readers, data, *, n=1, request=None):
+        request = request or Request("client")
+        try:
+            pictures = [Picture(str(i), data) for i in range(n)]
+            answers = await asyncio.gather(*readers.submit(request, pictures))
+            return [row["error"] for answer in answers for row in answer.rows]
+        finally:
+            readers.drop(request)
+
+    def pool(self, make, **settings):
+        ended = []
+        made = [make(), make()]
+        return Readers(made, self.settings(**settings), on_end=ended.append), ended
+
+    def test_large_pictures_are_read_by_the_first_and_keep_nobody_waiting(self, run, make, heavy):
+        async def scenario():
+            readers, _ = self.pool(make)
+            await readers.start()
+            try:
+                long = asyncio.create_task(self.read(readers, heavy, n=5))
+                await asyncio.sleep(0.3)
+                start = time.monotonic()
+                small = encoded(Image.new("RGB", (64, 64)))
+                assert await self.read(readers, small, request=Request("other")) == [None]
+                assert not long.done()
+                took = time.monotonic() - start
+                assert await long == [None] * 5
+                return took
+            finally:
+                await readers.close()
+
+        assert run(scenario()) < 2
+
+    @linux
+    def test_a_picture_that_takes_too_long_fails_alone(self, run, make, heavy):
+        async def scenario():
+            readers, ended = self.pool(make, picture_seconds=0.05)
+            await readers.start()
+            try:
+                assert await self.read(readers, heavy) == [
+                    "The picture takes more than 0.05 s of work; send a smaller one."
+                ]
+                small = encoded(Image.new("RGB", (64, 64)))
+                assert await self.read(readers, small, n=3) == [None] * 3
+                return ended
+            finally:
+                await readers.close()
+
+        assert run(scenario()) == ["limit"]
+
+    @linux
+    def test_a_picture_that_takes_too_much_memory_fails_alone(self, run, make):
+        async def scenario():
+            readers, ended = self.pool(make)
+            await readers.start()
+            try:
+                (error,) = await self.read(readers, encoded(Image.new("RGBA", (4500, 4500))))
+                assert error.startswith("The picture takes more than 200 MiB")
+                return ended
+            finally:
+                await readers.close()
+
+        assert run(scenario()) == []
+
+    def test_the_pixels_of_a_request_are_bounded(self, run, make, heavy):
+        async def scenario():
+            readers, _ = self.pool(make, max_pixels=10_000_000, max_request_pixels=20_000_000)
+            await readers.start()
+            try:
+                return await self.read(readers, heavy, n=4)
+            finally:
+                await readers.close()
+
+        errors = run(scenario())
+        assert errors.count(None) == 2
+        assert sum("more than 20 megapixels" in error for error in errors if error) == 2
+
+    def test_dropping_a_request_ends_even_what_is_being_read(self, run, make, attacks):
+        async def scenario():
+            readers, ended = self.pool(make)
+            await readers.start()
+            try:
+                first = readers._readers[0]
+                request, process = Request("client"), first._process
+                futures = readers.submit(request, [Picture("a", attacks.scans())] * 2)
+                while not any(job.pixels for job in readers._at.values()):
+                    await asyncio.sleep(0.01)
+                readers.drop(request)
+                assert all(future.cancelled() for future in futures)
+                assert process.wait(0.3) == -signal.SIGKILL  # its decoder needs longer
+                assert len(readers) == 0
+                small = encoded(Image.new("RGB", (64, 64)))
+                assert await self.read(readers, small, n=5) == [None] * 5
+                while not first.alive:
+                    await asyncio.sleep(0.01)
+                assert not readers._large_pixels
+                return ended
+            finally:
+                await readers.close()
+
+        assert run(scenario()) == ["cancelled"]
+
+    def test_a_reader_that_ended_by_itself_costs_no_picture(self, run, make):
+        async def scenario():
+            readers, ended = self.pool(make)
+            await readers.start()
+            try:
+                for reader in readers._readers:
+                    os.kill(reader.pid, signal.SIGKILL)
+                    reader._process.wait()
+                small = encoded(Image.new("RGB", (64, 64)))
+                assert await self.read(readers, small, n=4) == [None] * 4
+                assert readers.alive
+                return ended
+            finally:
+                await readers.close()
+
+        assert run(scenario()) == ["idle", "idle"]
+
+
+def test_a_reader_loads_no_web_packages_and_the_service_no_models(environment):
+    import subprocess
+
+    code = "import sys, {0}; print([n for n in {1} if n in sys.modules])"
+    for module, absent in [
+        ("agr.serve.reader", ["fastapi", "uvicorn", "pydantic", "typer"]),
+        ("agr.serve.app", ["onnxruntime", "agr.predictor"]),
+    ]:
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(module, absent)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parent,
+        )
+        assert done.stdout == "[]\n"
