@@ -200,19 +200,19 @@ class TestCommands:
         assert set(extra.split(",")) <= set(setup["options.extras_require"])
 
 
-class TestScores:
-    @pytest.fixture(scope="class")
-    def tables(self):
-        spec = importlib.util.spec_from_file_location(
-            "accuracy", ROOT / "benchmarks" / "accuracy.py"
-        )
-        accuracy = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(accuracy)
-        results = ROOT / "benchmarks" / "results"
-        return accuracy.documents(
-            pd.read_csv(results / "accuracy.csv"), pd.read_csv(results / "peers.csv")
-        )
+@pytest.fixture(scope="module")
+def tables():
+    """Give the tables that the benchmark writes, by document and mark."""
+    spec = importlib.util.spec_from_file_location("accuracy", ROOT / "benchmarks" / "accuracy.py")
+    accuracy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(accuracy)
+    results = ROOT / "benchmarks" / "results"
+    return accuracy.documents(
+        pd.read_csv(results / "accuracy.csv"), pd.read_csv(results / "peers.csv")
+    )
 
+
+class TestScores:
     @pytest.mark.parametrize(
         ("document", "name"),
         [
