@@ -1,7 +1,7 @@
 """Estimates age, gender and race from face images with three independent models.
 
 >>> from agr import Predictor
->>> Predictor().predict("examples/astronaut.jpg").race
+>>> Predictor().predict("examples/portrait.jpg").race
 'white'
 """
 

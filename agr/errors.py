@@ -3,6 +3,7 @@
 ```
 AgrError
   ImageError(ValueError)         a picture that cannot be read or has the wrong shape or dtype
+    FaceNotFoundError            a picture in which no face is found
   VideoError(ValueError)         a video or camera that cannot be read
   LabelError(ValueError)         unknown labels, a length that differs, a class missing from y
   ParameterError(ValueError)     a parameter that is off; found in fit
@@ -40,6 +41,10 @@ class AgrError(Exception):
 
 class ImageError(AgrError, ValueError):
     """A picture cannot be read, or its shape or dtype is wrong."""
+
+
+class FaceNotFoundError(ImageError):
+    """A picture shows no face that the detector can find."""
 
 
 class VideoError(AgrError, ValueError):

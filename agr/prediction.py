@@ -131,6 +131,10 @@ class Face(Prediction):
     landmarks : dict of str to (x, y), or None
         Eyes, and nose and mouth corners where the detector tells them; in pixels. Left is what the
         photo shows further left of an upright face.
+    n_faces : int or None
+        How many faces the photo shows; None of a crop that was read whole.
+    warning : str or None
+        Why the answer may mean nothing, for example that the detector is unsure of the face.
 
     Examples
     --------
@@ -149,6 +153,8 @@ class Face(Prediction):
         {f"{name}_{axis}": (name, k) for name in LANDMARKS for k, axis in enumerate("xy")},
         digits=1,
     )
+    n_faces: int | None = _declare("How many faces the photo shows.", digits=0)
+    warning: str | None = _declare("Why the answer may mean nothing.")
 
     def _words(self) -> list[str]:
         place = [] if self.box is None else [box_words(self.box)]

@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
@@ -16,7 +16,7 @@ import numpy as np
 from agr.core.answers import Answer
 from agr.core.engine import Engine, resolve
 from agr.core.images import Pixels, read_image, read_photo, resize
-from agr.errors import ImageError, MissingExtraError, ParameterError, choice
+from agr.errors import FaceNotFoundError, ImageError, MissingExtraError, ParameterError, choice
 from agr.prediction import Face, Prediction
 from agr.tasks import TASKS
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # a prediction of crops loads no detector
     from agr.photo.detectors import Detection, Detector
 
 Folder = str | os.PathLike[str]
+MODES = ("detect", "crop")
+SURE = 0.7  # score of the detector below which a face is doubtful
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -37,9 +39,12 @@ class Predictor:
         What to read; default: all three.
     age, gender, race : path, optional
         A folder that an estimator saved; default: the model that comes with agr.
+    faces : {"detect", "crop"}, default="detect"
+        Whether `predict` finds the faces first and answers for the largest, or takes each picture
+        for one aligned face that fills it, as UTKFace has them.
     detector : {"yunet", "centerface", "mtcnn"} or Detector, optional
-        What finds the faces of `predict_photo`; default: ``"yunet"``, opened when the first photo
-        comes. ``"mtcnn"`` needs ``pip install "agr-faces[detect]"``; see `agr.photo.detectors`.
+        What finds the faces; default: ``"yunet"``, opened when the first photo comes.
+        ``"mtcnn"`` needs ``pip install "agr-faces[detect]"``; see `agr.photo.detectors`.
     engine : {"auto", "onnxruntime", "openvino", "keras"}, default="auto"
         What computes the three networks. ``"auto"`` is OpenVINO where it is installed
         (``pip install "agr-faces[openvino]"``) and the device is the CPU, else ONNX Runtime. The
@@ -55,13 +60,16 @@ class Predictor:
     ----------
     engine : str
         What ``"auto"`` chose.
+    faces : str
+        What `predict` takes pictures for.
     threads : int
         Cores that are used.
 
     Raises
     ------
     ParameterError
-        An unknown task, detector, engine or device, no task, or fewer threads than one.
+        An unknown task, detector, engine, device or way of ``faces``, no task, or fewer threads
+        than one.
     ArtifactError
         A saved model is damaged, too new, or for another task.
     MissingExtraError
@@ -74,10 +82,10 @@ class Predictor:
     Examples
     --------
     >>> from agr import Predictor
-    >>> result = Predictor().predict("examples/astronaut.jpg")
+    >>> result = Predictor().predict("examples/portrait.jpg")
     >>> result.gender
     'female'
-    >>> [face.gender for face in Predictor().predict_photo("examples/astronaut.jpg")]
+    >>> [face.gender for face in Predictor().predict_photo("examples/portrait.jpg")]
     ['female']
     """
 
@@ -88,6 +96,7 @@ class Predictor:
         age: Folder | None = None,
         gender: Folder | None = None,
         race: Folder | None = None,
+        faces: str = "detect",
         detector: "str | Detector | None" = None,
         engine: str = "auto",
         device: str = "cpu",
@@ -99,11 +108,14 @@ class Predictor:
         self._made_with: dict[str, Any] = {
             "tasks": tasks,
             **folders,
+            "faces": faces,
             "detector": detector,
             "engine": engine,
             "device": device,
             "threads": threads,
         }
+        self.faces = faces
+        self._mode(None)
         self.tasks = tuple(TASKS) if tasks is None else _check_tasks(tasks)
         self.engine, self._device = resolve(engine, device), device
         self.threads = _check_threads(threads)
@@ -124,60 +136,92 @@ class Predictor:
         else:
             self._detector = detector
 
+    def __repr__(self) -> str:
+        tasks = ", ".join(self.tasks)
+        return f"<Predictor: {tasks}; {self.engine} on {self._device}, {self.threads} threads>"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep what it was made with; the copy opens its models anew."""
         return partial(type(self), **self._made_with), ()
 
     @overload
     def predict(
-        self, image: list[Any] | tuple[Any, ...], *, batch_size: int = ...
-    ) -> list[Prediction]: ...
+        self, image: str | bytes | os.PathLike[str], *, faces: str | None = ...
+    ) -> Face: ...
 
     @overload
-    def predict(self, image: Any, *, batch_size: int = ...) -> Prediction: ...
+    def predict(
+        self,
+        image: list[Any] | tuple[Any, ...],
+        *,
+        faces: str | None = ...,
+        batch_size: int = ...,
+    ) -> list[Face]: ...
 
-    def predict(self, image: Any, *, batch_size: int = 32) -> Prediction | list[Prediction]:
-        """Read one face, or a list of faces.
+    @overload
+    def predict(self, image: Any, *, faces: str | None = ..., batch_size: int = ...) -> Any: ...
+
+    def predict(
+        self, image: Any, *, faces: str | None = None, batch_size: int = 32
+    ) -> Face | list[Face]:
+        """Read the largest face of one picture, or of each of many.
 
         Parameters
         ----------
-        image : path, bytes, binary file object, PIL image or uint8 RGB array, or list of these
-            Aligned face crops; the whole picture is looked at.
+        image : picture, or many of them
+            One is a path, bytes, a binary file object, a PIL image or a uint8 RGB array of shape
+            (h, w, 3). Many are a list, tuple, generator or other iterable of these, an array or
+            Series of paths, or a uint8 array of shape (n, h, w, 3).
+        faces : {"detect", "crop"}, optional
+            As in the constructor, for this call.
         batch_size : int, default=32
-            Pictures of a list that are read together.
+            Face crops that are read together.
 
         Returns
         -------
-        Prediction, or list of Prediction
-            One for each picture, in the same order. In a list, a picture that cannot be read
-            gives a prediction with ``error``, and the others go on.
+        Face, or list of Face
+            Of many one each, in the same order; a picture that cannot be read, or shows no face,
+            has the reason in ``error``, and the rest are still processed.
 
         Raises
         ------
+        FaceNotFoundError
+            The one picture shows no face that can be found; `predict_photo` gives an empty list.
         ImageError
             The one picture cannot be read.
         """
-        if isinstance(image, list | tuple):
-            return list(self.stream(image, batch_size=batch_size))
-        return self._answer([read_image(image)])[0]
+        many = _many(image)
+        if many is not None:
+            return list(self.stream(many, faces=faces, batch_size=batch_size))
+        if self._mode(faces) == "crop":
+            (answer,) = self._answer([read_image(image)])
+            return Face(**vars(answer))
+        return self._largest(image, self.threads)
 
-    def stream(self, images: Iterable[Any], *, batch_size: int = 32) -> Iterator[Prediction]:
-        """Read any number of faces; the next batch is decoded while one is looked at.
+    def stream(
+        self, images: Iterable[Any], *, faces: str | None = None, batch_size: int = 32
+    ) -> Iterator[Face]:
+        """Read any number of pictures with constant memory; the next are decoded meanwhile.
 
         Parameters
         ----------
         images : iterable
             As in `predict`.
+        faces : {"detect", "crop"}, optional
+            As in the constructor, for this call.
         batch_size : int, default=32
-            Pictures that are read together; two batches are in memory at most.
+            Face crops that are read together; two batches are in memory at most.
 
         Yields
         ------
-        Prediction
+        Face
             One for each picture, in the same order.
         """
         if batch_size < 1:
             raise ParameterError(f"batch_size must be at least 1, got {batch_size!r}.")
+        if self._mode(faces) == "detect":
+            yield from self._ahead(images, lambda photo: self._largest(photo, 1), _failed)
+            return
         rest = iter(images)
 
         def start() -> "list[Future[dict[int, Pixels] | str]]":
@@ -189,7 +233,7 @@ class Predictor:
             read = [future.result() for future in batch]
             answers = iter(self._answer_sizes([item for item in read if not isinstance(item, str)]))
             for item in read:
-                yield Prediction(error=item) if isinstance(item, str) else next(answers)
+                yield _failed(item) if isinstance(item, str) else Face(**vars(next(answers)))
 
     def predict_photo(self, photo: Any) -> list[Face]:
         """Find the faces of one photo and read each.
@@ -225,18 +269,33 @@ class Predictor:
         ------
         list of Face
             One list for each photo, in the same order; see `predict_photo`. For a photo that cannot
-            be read it holds one face with ``error``, and the others go on.
+            be read it holds one face with ``error``, and the rest are still processed.
         """
+        return self._ahead(
+            photos, lambda photo: self._read_faces(photo, 1), lambda error: [_failed(error)]
+        )
+
+    def _ahead(
+        self, photos: Iterable[Any], work: Callable[[Any], R], failed: Callable[[str], R]
+    ) -> Iterator[R]:
+        """Do some work on every photo, on each core another, in their order."""
+
+        def attempt(photo: Any) -> R:
+            try:
+                return work(photo)
+            except (ImageError, MissingExtraError) as error:
+                return failed(str(error))
+
         rest = iter(photos)
 
-        def start(n: int) -> "list[Future[list[Face]]]":
-            return [self._pool.submit(self._try_faces, photo) for photo in islice(rest, n)]
+        def start(n: int) -> "list[Future[R]]":
+            return [self._pool.submit(attempt, photo) for photo in islice(rest, n)]
 
         ahead = deque(start(self.threads + 1))
         while ahead:
-            faces = ahead.popleft().result()
+            answer = ahead.popleft().result()
             ahead.extend(start(1))
-            yield faces
+            yield answer
 
     def find(self, photo: Pixels) -> "list[Detection]":
         """Find the faces of a photo without reading them.
@@ -292,17 +351,39 @@ class Predictor:
     def _read_faces(self, photo: Any, cores: int) -> list[Face]:
         pixels, scale = read_photo(photo)
         found = self.find(pixels)
+        return self._faces(pixels, scale, found, len(found), cores)
+
+    def _largest(self, photo: Any, cores: int) -> Face:
+        pixels, scale = read_photo(photo)
+        found = self.find(pixels)
+        if not found:
+            raise FaceNotFoundError(
+                "No face was found. Faces are found from 16 pixels on, or a fortieth of the longer "
+                "side of a large photo; give a larger or brighter picture. For a crop that one "
+                "aligned face fills, use faces='crop'."
+            )
+        (face,) = self._faces(pixels, scale, found[:1], len(found), cores)
+        return face
+
+    def _faces(
+        self, pixels: Pixels, scale: float, found: "Sequence[Detection]", n_faces: int, cores: int
+    ) -> list[Face]:
         answers = self._read_found(pixels, found, cores)
         return [
-            Face(**vars(answer), **vars(one.scaled(scale)))
+            Face(
+                **vars(answer),
+                **vars(one.scaled(scale)),
+                n_faces=n_faces,
+                warning=_doubt(one.score),
+            )
             for one, answer in zip(found, answers, strict=True)
         ]
 
-    def _try_faces(self, photo: Any) -> list[Face]:
-        try:
-            return self._read_faces(photo, 1)
-        except (ImageError, MissingExtraError) as error:
-            return [Face(error=str(error))]
+    def _mode(self, faces: str | None) -> str:
+        faces = self.faces if faces is None else faces
+        if faces not in MODES:
+            raise ParameterError(choice("faces", faces, MODES))
+        return faces
 
     def _open_detector(self, name: str | None = None) -> "Detector":
         from agr.photo.detectors import DEFAULT, open_detector
@@ -352,6 +433,28 @@ class Predictor:
         if cores == 1 or len(items) == 1:
             return [work(item) for item in items]
         return list(self._pool.map(work, items))
+
+
+def _many(image: Any) -> Iterable[Any] | None:
+    """Give many pictures as an iterable; None where the picture is one."""
+    if isinstance(image, np.ndarray):
+        paths = image.ndim == 1 and image.dtype.kind in "OUS"
+        return image if paths or image.ndim == 4 else None
+    single = isinstance(image, str | bytes | bytearray | memoryview | os.PathLike | Mapping)
+    if single or hasattr(image, "read") or not hasattr(image, "__iter__"):
+        return None
+    found: Iterable[Any] = image
+    return found
+
+
+def _failed(error: str) -> Face:
+    return Face(error=error)
+
+
+def _doubt(score: float) -> str | None:
+    if score >= SURE:
+        return None
+    return f"The detector is unsure that this is a face (score {score:.2f})."
 
 
 def _check_threads(threads: int | None) -> int:

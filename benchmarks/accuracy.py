@@ -43,7 +43,7 @@ Score = Callable[[Rows], dict[str, float]]
 
 def scorers(test: Faces) -> dict[str, Score]:
     """For each task, a function from rows of the test part to its scores."""
-    answers = list(Predictor().stream(test.paths))
+    answers = list(Predictor(faces="crop").stream(test.paths))
     errors = [answer.error for answer in answers if answer.error]
     if errors:
         raise SystemExit(f"{len(errors)} test pictures could not be read, first: {errors[0]}")

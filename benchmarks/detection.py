@@ -217,7 +217,7 @@ def main() -> None:
     test = test.take(np.sort(order[: args.n]))
     crops = [read_image(path) for path in test.paths]
     tasks = tuple(args.task or TASKS)
-    direct = Predictor(tasks).predict(crops) if crops else []
+    direct = Predictor(tasks, faces="crop").predict(crops) if crops else []
     for name in args.detector or DETECTORS:
         parts = [(len(few), speed(name, few)), (len(few), small_faces(name, few))]
         if crops:

@@ -45,7 +45,7 @@ Ask = Callable[[np.ndarray], list[list[Any]]]
 def agr_engine(engine: str) -> tuple[Ask, Any]:
     from agr import Predictor
 
-    predictor = Predictor(engine=engine)
+    predictor = Predictor(engine=engine, faces="crop")
 
     def ask(crops: np.ndarray) -> list[list[Any]]:
         found = [predictor.predict(crops[0])] if len(crops) == 1 else predictor.predict(list(crops))

@@ -35,7 +35,7 @@ def form(data: bytes, kind: str = f"multipart/form-data; boundary={BOUNDARY}") -
     head = 'Content-Disposition: form-data; name="images"; filename="a.jpg"'
     body = f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
     return (
-        f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
+        f"POST /v1/predict?faces=crop HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     ).encode() + body
 

@@ -274,7 +274,7 @@ class TestLoaded:
         code = (
             "from agr import Predictor\n"
             "age, gender, race, face = sys.argv[1:]\n"
-            "found = Predictor(age=age, gender=gender, race=race).predict([face])\n"
+            "found = Predictor(faces='crop', age=age, gender=gender, race=race).predict([face])\n"
             "assert found[0].race and not found[0].error"
         )
         found = self.loaded(environment, code, *folders, tmp_path / "face.png")

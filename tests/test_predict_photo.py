@@ -100,7 +100,7 @@ class TestFaces:
         for crop, (left, top, side) in zip(X, boxes, strict=True):
             canvas[top : top + side, left : left + side] = crop
         found = Predictor(**models, detector=Painted(*boxes)).predict_photo(canvas)
-        direct = Predictor(**models).predict(list(X))
+        direct = Predictor(**models, faces="crop").predict(list(X))
         for face, crop in zip(found, direct, strict=True):
             assert face.gender == crop.gender
             assert face.race == crop.race
@@ -132,7 +132,7 @@ class TestDetector:
             Predictor(**models, detector="mtcnn")
 
     def test_crops_open_no_detector(self, models, astronaut):
-        reader = Predictor(**models)
+        reader = Predictor(**models, faces="crop")
         reader.predict(astronaut)
         assert reader._detector is None
 

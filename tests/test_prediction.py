@@ -63,6 +63,6 @@ def test_every_field_is_declared():
     for kind in (Prediction, Face):
         assert set(FIELDS[kind]) == set(kind().to_dict())
         assert all(field.metadata["about"].endswith(".") for field in FIELDS[kind].values())
-    assert list(FIELDS[Face])[:4] == ["box", "score", "landmarks", "age"]
+    assert list(FIELDS[Face])[:5] == ["box", "score", "landmarks", "n_faces", "warning"]
     names = [column.name for column in columns_of(FIELDS[Face])]
     assert len(set(names)) == len(names)

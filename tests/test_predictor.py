@@ -9,11 +9,12 @@ import pickle
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 import agr
-from agr import Prediction, Predictor
+from agr import Face, Prediction, Predictor
 from agr.errors import ArtifactError, ImageError, ParameterError
 from agr.tasks import TASKS
 
@@ -25,7 +26,7 @@ def folders(trained):
 
 @pytest.fixture(scope="module")
 def predictor(folders):
-    return Predictor(**folders)
+    return Predictor(faces="crop", **folders)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ class TestOne:
     def test_to_dict_is_json(self, predictor, pictures):
         found = predictor.predict(pictures[0])
         plain = json.loads(json.dumps(found.to_dict()))
-        assert list(plain) == [field.name for field in dataclasses.fields(Prediction)]
+        assert list(plain) == [field.name for field in dataclasses.fields(Face)]
         assert plain["age_interval"] == list(found.age_interval)
         assert plain["gender"] == found.gender
 
@@ -109,10 +110,10 @@ class TestOne:
             ("gone.png", "gone.png does not exist"),
             (b"words", "5 bytes is not a picture in a known format"),
             (np.zeros((8, 8, 3)), "uint8 array.*got float64"),
-            (np.zeros((2, 8, 8, 3), np.uint8), r"\(h, w, 3\), got \(2, 8, 8, 3\)"),
+            (np.zeros((8, 8, 5), np.uint8), r"\(h, w, 3\), got \(8, 8, 5\)"),
             (None, "got NoneType"),
         ],
-        ids=["path", "bytes", "float", "batch", "None"],
+        ids=["path", "bytes", "float", "channels", "None"],
     )
     def test_unreadable(self, predictor, image, message):
         with pytest.raises(ImageError, match=message):
@@ -120,6 +121,21 @@ class TestOne:
 
 
 class TestMany:
+    def test_whatever_holds_many(self, predictor, pictures, tmp_path):
+        paths = [tmp_path / f"{i}.png" for i in range(len(pictures))]
+        for path, picture in zip(paths, pictures, strict=True):
+            Image.fromarray(picture).save(path)
+        expected = predictor.predict(pictures)
+        for many in (
+            np.stack(pictures),
+            (picture for picture in pictures),
+            pd.Series([str(path) for path in paths]),
+            np.array([str(path) for path in paths]),
+            np.array(paths, dtype=object),
+        ):
+            for one, two in zip(predictor.predict(many), expected, strict=True):
+                same(one, two)
+
     def test_list_and_tuple(self, predictor, pictures):
         expected = [predictor.predict(picture) for picture in pictures]
         for kind in (list, tuple):
@@ -149,7 +165,7 @@ class TestMany:
     def test_bad_pictures_among_them(self, predictor, pictures, batch_size):
         mixed = ["gone.png", pictures[0], b"words", pictures[1], pictures[2]]
         found = predictor.predict(mixed, batch_size=batch_size)
-        assert found[0] == Prediction(error="gone.png does not exist; check the path.")
+        assert found[0] == Face(error="gone.png does not exist; check the path.")
         assert "5 bytes is not a picture" in found[2].error
         for place, picture in ((1, 0), (3, 1), (4, 2)):
             same(found[place], predictor.predict(pictures[picture]))
@@ -179,7 +195,7 @@ class TestMany:
 class TestTasks:
     @pytest.mark.parametrize("tasks", [["gender"], "gender", ("gender", "gender")], ids=repr)
     def test_others_are_none(self, folders, pictures, predictor, tasks):
-        alone = Predictor(tasks, gender=folders["gender"])
+        alone = Predictor(tasks, faces="crop", gender=folders["gender"])
         found = alone.predict(pictures[0])
         assert alone.tasks == ("gender",)
         assert (found.age, found.age_interval, found.race, found.race_probabilities) == (None,) * 4
@@ -189,7 +205,7 @@ class TestTasks:
         race = new_estimator("race", image_size=20, epochs=1)
         race.fit(trained["race"].X[:40], trained["race"].y[:40]).save(tmp_path / "race")
         found = Predictor(
-            ["gender", "race"], gender=folders["gender"], race=tmp_path / "race"
+            ["gender", "race"], faces="crop", gender=folders["gender"], race=tmp_path / "race"
         ).predict(pictures)
         np.testing.assert_allclose(
             [list(f.race_probabilities.values()) for f in found],
@@ -219,9 +235,9 @@ class TestTasks:
             Predictor("gender", gender=tmp_path)
 
     def test_threads(self, folders, pictures, predictor):
-        one = Predictor(**folders, threads=1)
+        one = Predictor(faces="crop", **folders, threads=1)
         same(one.predict(pictures[0]), predictor.predict(pictures[0]))
-        many = Predictor(**folders, threads=4)
+        many = Predictor(faces="crop", **folders, threads=4)
         for n in (1, 2, 3, 6):
             for found, alone in zip(
                 many.predict(pictures[:n]), map(one.predict, pictures), strict=False
@@ -231,18 +247,18 @@ class TestTasks:
     @pytest.mark.parametrize("threads", [0, -2])
     def test_no_thread(self, folders, threads):
         with pytest.raises(ParameterError, match="threads must be at least 1"):
-            Predictor(**folders, threads=threads)
+            Predictor(faces="crop", **folders, threads=threads)
 
     def test_unknown_engine(self, folders):
         with pytest.raises(ParameterError, match="engine must be one of 'auto', 'onnxruntime'"):
-            Predictor(**folders, engine="tensorrt")
+            Predictor(faces="crop", **folders, engine="tensorrt")
 
     def test_unknown_device(self, folders):
         with pytest.raises(ParameterError, match="device must be one of .*got 'tpu'"):
-            Predictor(**folders, engine="onnxruntime", device="tpu")
+            Predictor(faces="crop", **folders, engine="onnxruntime", device="tpu")
 
     def test_keras_answers_the_same(self, folders, pictures, predictor):
-        reader = Predictor(**folders, engine="keras")
+        reader = Predictor(faces="crop", **folders, engine="keras")
         assert reader.engine == "keras"
         for found, expected in zip(
             reader.predict(pictures), predictor.predict(pictures), strict=True
@@ -259,7 +275,7 @@ class TestCopies:
     def test_opens_the_models_anew(self, folders, pictures, again, monkeypatch):
         monkeypatch.chdir(folders["age"].parent)
         named = {**folders, "age": folders["age"].name}  # a relative path
-        first = Predictor(("age", "race"), **named, threads=1, engine="onnxruntime")
+        first = Predictor(("age", "race"), faces="crop", **named, threads=1, engine="onnxruntime")
         pickled = pickle.dumps(first)
         assert len(pickled) < 2000
         monkeypatch.chdir("/")
@@ -269,7 +285,7 @@ class TestCopies:
         same(other.predict(pictures[0]), first.predict(pictures[0]))
 
     def test_detector_goes_along(self, folders, astronaut):
-        first = Predictor(**folders, detector="centerface")
+        first = Predictor(faces="crop", **folders, detector="centerface")
         other = pickle.loads(pickle.dumps(first))
         assert other._detector.framing == first._detector.framing
         assert type(other._detector) is type(first._detector)
@@ -280,6 +296,6 @@ class TestCopies:
 def test_bundled_models(pictures, task):
     if not (Path(agr.__file__).parent / task / "pretrained").is_dir():
         pytest.skip(f"this checkout holds no shipped model for {task}")
-    for found in Predictor([task]).predict(pictures):
+    for found in Predictor([task], faces="crop").predict(pictures):
         assert found.error is None
         assert getattr(found, task) is not None

@@ -70,7 +70,7 @@ def read_by(faces):
     def predictions(task):
         if not (Path(agr.__file__).parent / task / "pretrained").is_dir():
             pytest.skip(f"this checkout holds no shipped model for {task}")
-        return agr.Predictor([task]).predict(faces.paths)
+        return agr.Predictor([task], faces="crop").predict(faces.paths)
 
     return predictions
 

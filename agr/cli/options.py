@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-FACES = "crop"  # what a picture is taken for, unless --faces says otherwise
+FACES = "detect"  # what a picture is taken for, unless --faces says otherwise
 DETECTOR = "yunet"
 DETECTORS = (DETECTOR, "centerface", "mtcnn")
 ENGINE = "auto"

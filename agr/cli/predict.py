@@ -56,6 +56,10 @@ def predict(
 ) -> None:
     """Read the faces in pictures; one row a picture, or a face with --faces detect.
 
+    CSV and Parquet have flat columns: left, top, right and bottom of the face in pixels, its score
+    and landmarks (left_eye_x, ...), age, age_low and age_high, gender, gender_female, ..., race,
+    race_asian, ..., and error. JSON nests them.
+
     The exit code is 1 when some pictures could not be read or show no face (their rows say why),
     and 2 when nothing could be done.
     """
@@ -86,6 +90,7 @@ def predict(
         predictor = Predictor(
             **models.options(),
             **computing.options(),
+            faces=faces,
             detector=detector or DETECTOR if found else None,
         )
         columns = FACE_COLUMNS if found else COLUMNS

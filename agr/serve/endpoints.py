@@ -141,7 +141,7 @@ async def predict(
             description="'crop': each picture is one face that fills it. 'detect': each is a "
             "photo; its faces are found first."
         ),
-    ] = "crop",
+    ] = "detect",
 ) -> Response:
     """One row a picture, or a face, in the order of the pictures, with the keys of ``agr predict``.
 

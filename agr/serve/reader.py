@@ -64,7 +64,7 @@ def main(make: Callable[..., Reads] = Predictor) -> None:
 def _warm_up(predictor: Reads) -> None:
     """Open all that is opened late, so that the limit of memory is the picture's alone."""
     blank = np.zeros((160, 160, 3), np.uint8)
-    predictor.predict([blank], batch_size=1)
+    predictor.predict([blank], faces="crop")
     list(predictor.stream_photos([blank]))
 
 

@@ -18,7 +18,7 @@ class Reads(Protocol):
     def tasks(self) -> tuple[str, ...]:
         """Tasks that it was made for."""
 
-    def predict(self, image: list[Any], *, batch_size: int = ...) -> list[Prediction]:
+    def predict(self, image: list[Any], *, faces: str | None = ...) -> list[Face]:
         """Read a list of faces."""
 
     def stream_photos(self, photos: Iterable[Any]) -> Iterator[list[Face]]:
@@ -62,7 +62,7 @@ def read(predictor: Reads, picture: Picture, max_pixels: int, *, large: bool) ->
         return Answer(None, cost.pixels)
     found: Sequence[Prediction]
     if picture.faces == "crop":
-        found = predictor.predict([_Named(picture)], batch_size=1)
+        found = predictor.predict([_Named(picture)], faces="crop")
     else:
         (found,) = predictor.stream_photos([_Named(picture)])
     rows = list(rows_of(picture.name, found, picture.columns))

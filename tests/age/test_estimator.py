@@ -103,7 +103,7 @@ def test_interval_is_that_of_the_predictor(trained):
     model = trained["age"]
     estimator = AgeEstimator.load(model.folder)
     ends = estimator.predict_interval(model.X_test)
-    found = Predictor("age", age=model.folder).predict(list(model.X_test))
+    found = Predictor("age", faces="crop", age=model.folder).predict(list(model.X_test))
     expected = [one.age_interval for one in found]
     np.testing.assert_allclose(ends, expected, atol=1e-3)
     ages = estimator.predict(model.X_test)

@@ -33,11 +33,13 @@ FOUND = {
     "box": [10.04, -2.0, 110.5, 130.0],
     "score": 0.98765,
     "landmarks": {"left_eye": [40.0, 50.0], "right_eye": [80.0, 50.25]},
+    "n_faces": 2,
+    "warning": None,
 }
 PLACES = [
     "left", "top", "right", "bottom", "score", "left_eye_x", "left_eye_y", "right_eye_x",
     "right_eye_y", "nose_x", "nose_y", "mouth_left_x", "mouth_left_y", "mouth_right_x",
-    "mouth_right_y",
+    "mouth_right_y", "n_faces", "warning",
 ]  # fmt: skip
 
 
@@ -86,7 +88,7 @@ def test_csv_of_faces():
     assert list(rows[0]) == ["image", *PLACES, *FLAT[1:]]
     assert [rows[0][name] for name in PLACES] == [
         "10.0", "-2.0", "110.5", "130.0", "0.9877", "40.0", "50.0", "80.0", "50.2",
-        *[""] * 6,
+        *[""] * 6, "2", "",
     ]  # fmt: skip
 
 

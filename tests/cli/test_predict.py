@@ -84,10 +84,15 @@ class TestPredict:
         assert rows[2]["left"] < rows[2]["left_eye_x"] < rows[2]["right"]
         assert rows[0]["left"] is rows[0]["left_eye_x"] is None
 
-    def test_crops_are_the_default(self, folder, options):
-        done = run("predict", folder / "two.png", "--format", "json", *options)
+    def test_crops(self, folder, options):
+        words = ["--faces", "crop", "--format", "json"]
+        done = run("predict", folder / "two.png", *words, *options)
         (row,) = json.loads(done.stdout)
         assert list(row) == list(COLUMNS)
+
+    def test_faces_are_found_by_default(self, folder, options):
+        done = run("predict", folder / "two.png", "--format", "json", *options)
+        assert [row["n_faces"] for row in json.loads(done.stdout)] == [2, 2]
 
     def test_mtcnn_is_absent(self, folder, options, monkeypatch):
         monkeypatch.setitem(__import__("sys").modules, "mtcnn", None)

@@ -11,7 +11,8 @@ from agr import __version__
 from agr.prediction import Prediction
 
 KEYS = ["image", *Prediction().to_dict()]
-FACE_KEYS = ["image", "box", "score", "landmarks", *Prediction().to_dict()]
+PLACE = ["box", "score", "landmarks", "n_faces", "warning"]
+FACE_KEYS = ["image", *PLACE, *Prediction().to_dict()]
 
 
 def test_health_says_models_version_and_limits(serve):
@@ -141,7 +142,7 @@ def test_the_rows_are_those_of_the_command_line(serve, real_predictor, models, p
     assert CliRunner().invoke(app, command).exit_code == 0
     (expected,) = json.loads(output.read_text())
     service = serve(real_predictor)
-    (row,) = service.predict((str(portrait), portrait.read_bytes())).json()["results"]
+    (row,) = service.predict((str(portrait), portrait.read_bytes()), params={}).json()["results"]
     assert list(row) == list(expected)
     assert row.pop("gender_probabilities") == pytest.approx(expected.pop("gender_probabilities"))
     assert row.pop("race_probabilities") == pytest.approx(expected.pop("race_probabilities"))

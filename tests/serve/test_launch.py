@@ -67,9 +67,11 @@ def test_agr_serve_answers_and_stops_cleanly(start, portrait, wait_until):
     process, url, log = start(AGR_API_KEY="from-the-environment")
     wait_for_health(url, process, log, wait_until)
     files = {"images": (portrait.name, portrait.read_bytes())}
-    refused = httpx.post(f"{url}/v1/predict", files=files, trust_env=False)
+    refused = httpx.post(f"{url}/v1/predict?faces=crop", files=files, trust_env=False)
     headers = {"Authorization": "Bearer from-the-environment"}
-    reply = httpx.post(f"{url}/v1/predict", files=files, headers=headers, trust_env=False)
+    reply = httpx.post(
+        f"{url}/v1/predict?faces=crop", files=files, headers=headers, trust_env=False
+    )
     assert refused.status_code == 401
     (row,) = reply.json()["results"]
     assert row["gender"] in ("female", "male")
@@ -109,7 +111,9 @@ def test_a_stop_answers_what_is_open(start, portrait, wait_until):
     files = [("images", ("a.png", stream.getvalue()))] * 2
     with ThreadPoolExecutor(8) as pool:
         asked = [
-            pool.submit(httpx.post, f"{url}/v1/predict", files=files, timeout=60, trust_env=False)
+            pool.submit(
+                httpx.post, f"{url}/v1/predict?faces=crop", files=files, timeout=60, trust_env=False
+            )
             for _ in range(8)
         ]
         wait_until(lambda: open_connections(process.pid) == 8)
@@ -129,7 +133,7 @@ def test_a_stop_ends_within_its_time_and_says_so_to_who_waits(start, portrait, w
     files = [("images", ("a.jpg", stream.getvalue()))] * 12
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(
-            httpx.post, f"{url}/v1/predict", files=files, timeout=60, trust_env=False
+            httpx.post, f"{url}/v1/predict?faces=crop", files=files, timeout=60, trust_env=False
         )
         wait_until(lambda: open_connections(process.pid) == 1)
         time.sleep(0.5)
@@ -166,7 +170,10 @@ def test_several_workers_add_up_their_numbers(start, make_png, wait_until):
     wait_until(lambda: log.read_text().count("Application startup complete") == 2, 180)
     for _ in range(20):  # each over a new connection, so that both workers get some
         files = {"images": ("a.png", make_png())}
-        assert httpx.post(f"{url}/v1/predict", files=files, trust_env=False).status_code == 200
+        assert (
+            httpx.post(f"{url}/v1/predict?faces=crop", files=files, trust_env=False).status_code
+            == 200
+        )
     text = httpx.get(f"{url}/metrics", trust_env=False).text
     assert re.search(r'agr_requests_total\{endpoint="/v1/predict",status="200"\} 20\.0', text)
     process.send_signal(signal.SIGTERM)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from agr.errors import ArtifactError, ParameterError
+from agr.prediction import FIELDS, Prediction
 from agr.serve.picture import Picture
 from agr.serve.process import EndedError, Reader
 from agr.serve.readers import Readers, Request
@@ -76,9 +77,11 @@ class TestOneProcess:
     def test_it_answers_as_the_predictor_here_does(self, reader, real_predictor, portrait, faces):
         data = portrait.read_bytes()
         answer = ask(reader, data, faces=faces)
-        expected = [real_predictor.predict(data)]
         if faces == "detect":
             expected = real_predictor.predict_photo(data)
+        else:
+            (answered,) = real_predictor.stream([data], faces="crop")
+            expected = [Prediction(**{f: getattr(answered, f) for f in FIELDS[Prediction]})]
         rows = [{"image": "a", **one.to_dict()} for one in expected]
         assert answer.rows == json.loads(json.dumps(rows))
 
