@@ -68,8 +68,8 @@ def scans(side: int = SIDE, n: int = 100) -> bytes:
     return data[:2] + b"".join(parts) + again + data[at:]
 
 
-def crowd(faces: int = 30) -> bytes:
-    """Draw a photo of hundreds of faces."""
+def crowd(faces: int = 10) -> bytes:
+    """Draw a photo of many faces: of so many squared."""
     with Image.open(PICTURE) as opened:
         face = opened.convert("RGB").resize((64, 64))
     photo = Image.new("RGB", (64 * faces, 64 * faces))
@@ -147,7 +147,7 @@ class Attack:
         self.flood(request([transparent(), grey16(), scans()] * 10, "?faces=detect"))
 
     def crowd(self) -> None:
-        """Send 32 photos of hundreds of faces."""
+        """Send 32 photos of a hundred faces."""
         self.flood(request([crowd()] * 32, "?faces=detect"))
 
     def gone(self) -> None:

@@ -24,7 +24,7 @@ from agr.serve.settings import MIB, Settings
 
 STARTED_WITH = "AGR_SERVE"  # how `agr serve` tells its workers what it was asked for
 SMALL_MEMORY = 112 * MIB  # for a picture whose header promises little work
-NICE = 5  # how far readers stand back behind the process that talks to clients
+NICE = 5  # how far the reader of large pictures stands back behind the others
 
 
 def create_app(settings: Settings, readers: Sequence[ReadsPictures]) -> FastAPI:
@@ -107,11 +107,8 @@ def make_readers(settings: Settings, predictor: dict[str, Any]) -> list[Reader]:
         The first reads large pictures too, and gives way to the others.
     """
     small = min(SMALL_MEMORY, settings.picture_memory)
-    first = Reader(predictor, memory=settings.picture_memory, nice=2 * NICE)
-    return [
-        first,
-        *(Reader(predictor, memory=small, nice=NICE) for _ in range(settings.readers - 1)),
-    ]
+    first = Reader(predictor, memory=settings.picture_memory, nice=NICE)
+    return [first, *(Reader(predictor, memory=small) for _ in range(settings.readers - 1))]
 
 
 def from_environment() -> FastAPI:

@@ -18,7 +18,8 @@ MAX_REPLY = 16 * 2**20  # bytes; a photo of a thousand faces takes one
 # One thread each, and large blocks given back at once.
 ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": str(2**20),
+    "MALLOC_MMAP_THRESHOLD_": str(4 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(4 * 2**20),
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
@@ -155,8 +156,8 @@ class Reader:
             process.stdin.write(data)
             process.stdin.flush()
             line = process.stdout.readline(MAX_REPLY)
-        except (OSError, ValueError) as error:  # it is gone; or closed by another thread
-            raise EndedError(str(error)) from None
+        except (OSError, ValueError):  # it is gone; or closed by another thread
+            line = b""
         if not line.endswith(b"\n"):
             process.kill()
             raise EndedError(f"It ended with status {process.wait()}.")

@@ -17,8 +17,9 @@ from agr.serve.process import EndedError
 from agr.serve.settings import MIB, Settings
 from agr.serve.turns import Turns
 
-SMALL_SECONDS = 0.5  # of the processor, for a picture whose header promises little work
+SMALL_SECONDS = 0.3  # of the processor, for a picture whose header promises little work
 WAIT_FACTOR = 15  # seconds on the clock for one of the processor, on a machine that is busy
+UNKNOWN = 1  # pixels of a picture that was not looked at to its end
 EXPECTED = {False: 0.03, True: 0.5}  # seconds that a picture counts until it is known better
 
 MAX_PAUSE = 30.0  # seconds between two tries to start a process
@@ -56,10 +57,14 @@ class Request:
         Who asks.
     pixels : int
         Pixels that the decoders went over for it, or will.
+    slow : bool
+        Whether a picture of it took longer than its header promised; then the others are not
+        believed either.
     """
 
     client: str
     pixels: int = 0
+    slow: bool = False
 
 
 @dataclass(eq=False)
@@ -211,6 +216,8 @@ class Readers:
                 job.fail(self._too_much())
             if job.future.done():
                 self._release(job)
+            elif job.request.slow and not job.pixels:
+                self._wait_as_large(job, UNKNOWN)
             else:
                 await self._read(reader, job)
 
@@ -263,9 +270,10 @@ class Readers:
         if answer is not None and answer.rows is not None:
             job.request.pixels += 0 if job.pixels else answer.pixels
             job.answer(answer)
-        elif answer is not None or (not job.pixels and isinstance(error, EndedError | MemoryError)):
+        elif not job.pixels:
             # What was too much here may still be right where it keeps nobody waiting.
-            self._wait_as_large(job, answer.pixels if answer else self._settings.max_pixels)
+            job.request.slow |= isinstance(error, EndedError)
+            self._wait_as_large(job, answer.pixels if answer else UNKNOWN)
         elif isinstance(error, EndedError):
             seconds = self._settings.picture_seconds
             job.fail(f"The picture takes more than {seconds:g} s of work; send a smaller one.")

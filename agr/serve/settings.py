@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         if not key.strip():
             raise ValueError("api_key is empty; give a long random text, or none at all")
         # Clients disagree about the bytes of anything else in a header, so the right key fails.
-        if not all("!" <= sign <= "~" for sign in key):
+        if key != key.strip() or not all(" " <= sign <= "~" for sign in key):
             raise ValueError(
                 "api_key must consist of visible ASCII characters, since HTTP headers carry no "
                 "others reliably; make one with: openssl rand -hex 24"

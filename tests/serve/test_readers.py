@@ -117,6 +117,16 @@ class TestOneProcess:
         assert ask(reader, make_png()).rows[0]["error"] is None
         assert reader.pid == pid
 
+    @linux
+    def test_many_faces_are_read_and_their_memory_is_given_back(self, make, attacks):
+        reader = make()
+        reader.start()
+        before = attacks.held(reader.pid, "status", "VmRSS")
+        rows = ask(reader, attacks.crowd(6), seconds=60, faces="detect").rows
+        assert len(rows) >= 30
+        assert attacks.held(reader.pid, "status", "VmRSS") < before + 60
+        reader.close()
+
     def test_kill_ends_what_is_being_read(self, reader, heavy):
         threading.Timer(0.05, reader.kill).start()
         with pytest.raises(EndedError):
@@ -241,6 +251,29 @@ class TestPool:
                 await readers.close()
 
         assert run(scenario()) == ["limit"]
+
+    @linux
+    def test_a_picture_that_takes_longer_than_it_looks_is_given_more_time(
+        self, run, make, attacks, monkeypatch
+    ):
+        """Its request is not believed any more: the others wait with the large ones at once."""
+
+        async def scenario():
+            readers, ended = self.pool(make, picture_seconds=30)
+            await readers.start()
+            try:
+                request, crowd = Request("client"), Picture("a", attacks.crowd(6), faces="detect")
+                answers = await asyncio.gather(*readers.submit(request, [crowd] * 6))
+                assert all(len(answer.rows) >= 30 for answer in answers)
+                readers.drop(request)
+                return ended
+            finally:
+                await readers.close()
+
+        monkeypatch.setattr("agr.serve.readers.SMALL_SECONDS", 0.1)
+        ended = run(scenario())
+        assert set(ended) == {"limit"}
+        assert len(ended) <= 2  # one for each reader, not one for each picture
 
     @linux
     def test_a_picture_that_takes_too_much_memory_fails_alone(self, run, make):
