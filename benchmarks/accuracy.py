@@ -1,7 +1,7 @@
 """Score the models in agr on the untouched test part of UTKFace.
 
-    python benchmarks/accuracy.py --data UTKFace      # scores, and the README's tables from them
-    python benchmarks/accuracy.py                     # only the README's tables
+    python benchmarks/accuracy.py --data UTKFace      # scores, and the documents' tables from them
+    python benchmarks/accuracy.py                     # only the documents' tables
 
 The split is that of the training (seed 0, 8 % validation, 16 % test, duplicates on one side); every
 picture of the test part counts, with the label it came with. Writes to ``benchmarks/results/``:
@@ -33,7 +33,7 @@ from agr.race.labels import LABELS as RACES
 from agr.training.batches import ImageStore
 
 RESULTS = Path(__file__).parent / "results"
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parents[1]
 SEED = 0
 PACKAGES = ("keras", "numpy", "onnxruntime", "pillow", "tensorflow")
 
@@ -162,24 +162,60 @@ PEERS = (
 )
 
 
-def readme_table(scores: pd.DataFrame) -> str:
-    """Write the README's table from the scores."""
+SHORT = (
+    ("gender", "accuracy", "all"),
+    ("gender", "accuracy", "worst race x gender"),
+    ("race", "accuracy", "all"),
+    ("race", "f1_other", "all"),
+    ("age", "mae", "all"),
+    ("age", "mae", "ages 61 and over"),
+)
+
+
+def scores_table(scores: pd.DataFrame) -> str:
+    """Write every line with its interval."""
     lines = ["| task | on | score | | 95 % interval |", "| --- | --- | --- | --- | --- |"]
     for task, metric, group, words in LINES:
-        found = scores[(scores["task"] == task) & (scores["metric"] == metric)]
-        if group.startswith("worst "):
-            cells = found[found["group"].str.startswith(group.removeprefix("worst ") + "=")]
-            row = cells.loc[cells["value"].idxmin()]
-            words = f"{words} ({row['group'].partition('=')[2]})"
-        else:
-            row = found[found["group"] == group].iloc[0]
-        percent = metric.endswith("accuracy") or metric == "coverage"
-        say = (lambda v: f"{100 * v:.1f} %") if percent else (lambda v: f"{v:.2f}")
-        lines.append(
-            f"| {task} | {words} | {NAMES[metric]} | **{say(row['value'])}** "
-            f"| {say(row['low'])} to {say(row['high'])} |"
-        )
+        name, value, interval = cells(scores, task, metric, group, words)
+        lines.append(f"| {task} | {name} | {NAMES[metric]} | **{value}** | {interval} |")
     return "\n".join(lines)
+
+
+def short_table(scores: pd.DataFrame, peers: pd.DataFrame) -> str:
+    """Write the README's lines, with the best of the other packages beside each overall score."""
+    words = {(task, metric, group): said for task, metric, group, said in LINES}
+    columns = {place: column for column, *place in PEERS for place in [tuple(place)]}
+    lines = ["| | score | agr | 95 % interval | best other |", "| --- | --- | --- | --- | --- |"]
+    for line in SHORT:
+        task, metric, _ = line
+        name, value, interval = cells(scores, *line, words[line])
+        best = best_of(peers, columns[line], metric) if line in columns else ""
+        lines.append(f"| {task}, {name} | {NAMES[metric]} | **{value}** | {interval} | {best} |")
+    return "\n".join(lines)
+
+
+def cells(
+    scores: pd.DataFrame, task: str, metric: str, group: str, words: str
+) -> tuple[str, str, str]:
+    """Give the name, value and interval of a line."""
+    found = scores[(scores["task"] == task) & (scores["metric"] == metric)]
+    if group.startswith("worst "):
+        rows = found[found["group"].str.startswith(group.removeprefix("worst ") + "=")]
+        row = rows.loc[rows["value"].idxmin()]
+        words = f"{words} ({row['group'].partition('=')[2]})"
+    else:
+        row = found[found["group"] == group].iloc[0]
+    percent = metric.endswith("accuracy") or metric == "coverage"
+    say = (lambda v: f"{100 * v:.1f} %") if percent else (lambda v: f"{v:.2f}")
+    return words, say(row["value"]), f"{say(row['low'])} to {say(row['high'])}"
+
+
+def best_of(peers: pd.DataFrame, column: str, metric: str) -> str:
+    """Name the best of the other packages, and its score."""
+    values = peers[column].dropna()
+    row = values.idxmin() if metric == "mae" else values.idxmax()
+    form = "{:.2f}" if metric == "mae" else "{:.1f} %"
+    return f"{form.format(values[row])} ({peers['peer'][row]})"
 
 
 def peers_table(scores: pd.DataFrame, peers: pd.DataFrame) -> str:
@@ -210,22 +246,30 @@ def peers_table(scores: pd.DataFrame, peers: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def update_readme() -> None:
-    """Put the tables between the README's marks."""
-    scores = pd.read_csv(RESULTS / "accuracy.csv")
-    tables = {
-        "scores": readme_table(scores),
-        "peers": peers_table(scores, pd.read_csv(RESULTS / "peers.csv")),
+def write_tables() -> None:
+    """Put the tables between the documents' marks."""
+    scores, peers = pd.read_csv(RESULTS / "accuracy.csv"), pd.read_csv(RESULTS / "peers.csv")
+    for path, tables in documents(scores, peers).items():
+        text = (ROOT / path).read_text()
+        for name, table in tables.items():
+            text = re.sub(
+                rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)",
+                lambda found, table=table: f"{found[1]}{table}\n{found[2]}",
+                text,
+                flags=re.DOTALL,
+            )
+        (ROOT / path).write_text(text)
+
+
+def documents(scores: pd.DataFrame, peers: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Give the tables of each document, by the name of its mark."""
+    return {
+        "README.md": {"scores": short_table(scores, peers)},
+        "docs/explanation/accuracy.md": {
+            "scores": scores_table(scores),
+            "peers": peers_table(scores, peers),
+        },
     }
-    text = README.read_text()
-    for name, table in tables.items():
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- end of {name} -->)",
-            lambda found, table=table: f"{found[1]}{table}\n{found[2]}",
-            text,
-            flags=re.DOTALL,
-        )
-    README.write_text(text)
 
 
 def environment(data: Path, test: Faces) -> dict[str, object]:
@@ -254,7 +298,7 @@ def main() -> None:
         measure(split.test).to_csv(RESULTS / "accuracy.csv", index=False)
         report = json.dumps(environment(args.data, split.test), indent=1)
         (RESULTS / "environment.json").write_text(report + "\n")
-    update_readme()
+    write_tables()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from agr.cli import annotate, evaluate, explore, networks, predict, serve, train
 
 app = typer.Typer(
     name="agr",
-    help="Read age, gender and race from faces, and train your own models for each.",
+    help="Estimate age, gender and race from photos of faces, and train your own models.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -27,10 +27,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Read age, gender and race from faces, and train your own models for each."""
+    """Estimate age, gender and race from photos of faces, and train your own models."""
 
 
 # Help lists the commands in this order.
