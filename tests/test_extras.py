@@ -32,7 +32,6 @@ PLAIN = find_spec("tensorflow") is None
 BROUGHT = {
     "av",
     "fastapi",
-    "fastapi_swagger",
     "grpc",
     "h5py",
     "httptools",
@@ -155,7 +154,6 @@ class TestWorks:
 
 SERVE = (
     "fastapi",
-    "fastapi_swagger",
     "httptools",
     "prometheus_client",
     "python_multipart",

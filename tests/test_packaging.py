@@ -26,9 +26,7 @@ CONFIG.read(ROOT / "setup.cfg")
 BASE = {"numpy", "onnxruntime", "pillow", "rich", "typer"}
 # Needed although no line of agr imports them: by whom.
 BEHIND = {
-    "fastapi-swagger": "the page at /docs, which reads its files",
     "httptools": "uvicorn",
-    "jinja2": "the reports",
     "onnx": "tf2onnx",
     "tensorboard": "keras",
     "tensorflow": "keras",

@@ -4,9 +4,8 @@ import asyncio
 import hmac
 from collections.abc import Coroutine
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -23,7 +22,6 @@ from agr.serve.service import Service
 from agr.serve.upload import receive_pictures
 
 STATIC = Path(__file__).parent / "static"
-SWAGGER = Path(str(files("fastapi_swagger") / "resources"))
 
 
 def check_query(request: Request) -> None:
@@ -202,11 +200,5 @@ async def service_worker() -> FileResponse:
 
 @pages.get("/docs")
 async def docs() -> FileResponse:
-    """Give Swagger UI, without the inline script that FastAPI's own page has."""
+    """Give the reference, which is made from ``openapi.json`` in the browser."""
     return FileResponse(STATIC / "docs.html")
-
-
-@pages.get("/docs/{name}")
-async def swagger(name: Literal["swagger-ui-bundle.js", "swagger-ui.css"]) -> FileResponse:
-    """Give Swagger UI's parts, as the package fastapi-swagger ships them."""
-    return FileResponse(SWAGGER / name)

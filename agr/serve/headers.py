@@ -23,10 +23,10 @@ POLICY = {
     "script-src": "'self'",
     "style-src": "'self'",
     "worker-src": "'self'",
+    "require-trusted-types-for": "'script'",
+    "trusted-types": "agr",
 }
-STRICT = {**POLICY, "require-trusted-types-for": "'script'", "trusted-types": "agr"}
-# Swagger UI writes HTML, and its style sheet holds its icons.
-DOCS = {**POLICY, "img-src": "'self' data:"}
+CONTENT_POLICY = "; ".join(f"{name} {value}" for name, value in POLICY.items())
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -37,23 +37,6 @@ HEADERS = {
 }
 
 log = logging.getLogger(__name__)
-
-
-def policy(path: str) -> str:
-    """Give a path's Content-Security-Policy.
-
-    Parameters
-    ----------
-    path : str
-        Within the service.
-
-    Returns
-    -------
-    str
-        The header's value.
-    """
-    rules = DOCS if path == "/docs" else STRICT
-    return "; ".join(f"{name} {value}" for name, value in rules.items())
 
 
 class Envelope:
@@ -106,7 +89,7 @@ class _Reply:
             if self.status >= 400 and headers.get("content-type") != MEDIA_TYPE:
                 await self._replace(headers)
                 return
-            _add_headers(message, self._scope)
+            _add_headers(message)
         elif self._replaced:
             return
         elif self._scope["method"] == "HEAD":
@@ -125,10 +108,9 @@ class _Reply:
         self._replaced = True
 
 
-def _add_headers(message: Message, scope: Scope) -> None:
+def _add_headers(message: Message) -> None:
     headers = MutableHeaders(scope=message)
-    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
-    headers["Content-Security-Policy"] = policy(path)
+    headers["Content-Security-Policy"] = CONTENT_POLICY
     for name, value in HEADERS.items():
         headers[name] = value
     # The page and its parts are asked for again each time; answers are never kept.

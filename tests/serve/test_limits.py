@@ -235,7 +235,7 @@ def test_a_broken_request_gets_a_problem(serve, kind, body, status, words):
         ("GET", "/nothing", 404),
         ("GET", "/static/../app.py", 404),
         ("GET", "/static/%2e%2e/app.py", 404),
-        ("GET", "/docs/app.py", 422),
+        ("GET", "/docs/app.py", 404),
         ("DELETE", "/v1/predict", 405),
         ("POST", "/health", 405),
         ("POST", "/v1/predict?faces=all", 422),
