@@ -21,7 +21,7 @@ def quick(monkeypatch):
     """Replace the training by a formula of the parameters; notes what was tried."""
     tried = []
 
-    def fit(self, X, y, *, validation_data):
+    def fit(self, X, y, *, validation_data, verbose):
         tried.append(self.get_params())
         self.history_ = [{"val_loss": 5.0}, {"val_loss": abs(self.dropout - 0.3)}]
         return self
