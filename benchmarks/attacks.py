@@ -292,7 +292,7 @@ def service(log: Any) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind((GOOD, 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "agr", "serve", "--port", str(port)]
+    command = [sys.executable, "-m", "agr", "serve", "--port", str(port), "--engine", "onnxruntime"]
     with subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
             for _ in range(600):

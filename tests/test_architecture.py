@@ -279,7 +279,7 @@ class TestLoaded:
         )
         found = self.loaded(environment, code, *folders, tmp_path / "face.png")
         assert "onnxruntime" in found
-        assert not found & HEAVY
+        assert not found & (HEAVY - {"openvino"})  # the engine, where it is installed
 
     @pytest.mark.parametrize("task", TASKS)
     def test_one_task_loads_no_other(self, environment, task):

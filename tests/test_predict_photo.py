@@ -269,7 +269,7 @@ class TestFormats:
         monkeypatch.setitem(sys.modules, "pillow_heif", None)
         path = tmp_path / "photo.heic"
         path.write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
-        with pytest.raises(MissingExtraError, match=r'photo.heic .* "agr-faces\[heic\]"'):
+        with pytest.raises(MissingExtraError, match=r'photo.heic: .* "agr-faces\[heic\]"'):
             predictor.predict_photo(path)
         assert "agr-faces[heic]" in next(predictor.stream([path])).error
 

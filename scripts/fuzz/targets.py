@@ -261,12 +261,13 @@ def make_requests(scratch: Path) -> Attempt:
     """Damaged pictures in requests, and bodies, types, queries and names that do not belong."""
     from fastapi.testclient import TestClient
 
-    from agr import Predictor
-    from agr.serve.app import create_app
+    from agr.serve.app import create_app, make_readers
     from agr.serve.settings import Settings
 
     _model(scratch)
-    app = create_app(Settings(), Predictor(["gender"], gender=scratch))
+    settings = Settings()
+    options = {"tasks": ["gender"], "gender": str(scratch), "engine": "onnxruntime", "threads": 1}
+    app = create_app(settings, make_readers(settings, options))
     client = TestClient(app, raise_server_exceptions=True)
     client.__enter__()
     seeds = pictures.draw()

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from agr import __version__
 from agr.cli import app, options
 from agr.cli.tune import ALGORITHMS
-from agr.core import engine
 from agr.datasets import read_any
+from agr.engines import engine
 from agr.photo import detectors
 from agr.runs.selection import Selection
 from agr.training.tuning import ORACLES

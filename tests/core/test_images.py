@@ -318,7 +318,9 @@ class TestAnyDamage:
         from agr import Predictor
 
         bad = encode(red, "TIFF")[:40]
-        results = Predictor(["gender"]).predict([encode(red, "PNG"), bad, encode(red, "PNG")])
+        results = Predictor(["gender"], faces="crop").predict(
+            [encode(red, "PNG"), bad, encode(red, "PNG")]
+        )
         assert [bool(one.error) for one in results] == [False, True, False]
         assert results[0] == results[2]
 

@@ -135,7 +135,12 @@ def load_saved(folder: str | os.PathLike[str], task: str) -> tuple[artifact.Mani
     model = open_saved(artifact.checked_file(folder, manifest, artifact.KERAS), manifest)
     labels = manifest["meaning"].get("labels", ())
     if len(labels) == 2 == model.output_shape[-1]:  # as agr saved it up to format 1
-        model = with_one_logit(model)
+        try:
+            model = with_one_logit(model)
+        except ValueError as error:
+            raise ArtifactError(
+                f"{folder} holds a network that is none of agr's: {error}"
+            ) from None
         loss = manifest["parameters"].get("loss")
         manifest["parameters"]["loss"] = loss and loss.replace("categorical", "binary")
     return manifest, model
