@@ -22,7 +22,6 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 
 EXTRAS = {  # what needs each extra, as the beginning of a sentence
-    "all": "This needs",
     "balance": "SMOTE needs",
     "detect": "The detector mtcnn needs",
     "heic": "HEIC pictures need",

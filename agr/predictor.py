@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import numpy as np
 
 from agr.core.answers import Answer
-from agr.core.engine import Engine, resolve
 from agr.core.images import Pixels, read_image, read_photo, resize
-from agr.errors import FaceNotFoundError, ImageError, MissingExtraError, ParameterError, choice
+from agr.engines.engine import Engine, resolve
+from agr.errors import (
+    ArtifactError,
+    FaceNotFoundError,
+    ImageError,
+    MissingExtraError,
+    ParameterError,
+    choice,
+)
 from agr.prediction import Face, Prediction
 from agr.tasks import TASKS
 
@@ -123,11 +130,17 @@ class Predictor:
         self._engines: dict[str, Engine] = {}
         self._answers: dict[str, Answer] = {}
         for task in self.tasks:
-            folder = folders.get(task) or TASKS[task].pretrained
-            self._engines[task] = Engine(
+            folder = folders.get(task, TASKS[task].pretrained)
+            opened = self._engines[task] = Engine(
                 folder, task, engine=self.engine, device=device, calls=self.threads
             )
+            words, said = TASKS[task].load_labels(), opened.manifest["meaning"].get("labels")
+            if words and said != list(words):
+                raise ArtifactError(
+                    f"A model for {task} has the labels {', '.join(words)}; got {said}."
+                )
             self._answers[task] = TASKS[task].load_answer()
+            self._answers[task](opened.trial, opened.manifest)
         self._sizes = sorted({engine.image_size for engine in self._engines.values()})
         self._detector: Detector | None = None
         self._detector_lock = Lock()
@@ -241,8 +254,8 @@ class Predictor:
         Parameters
         ----------
         photo : path, bytes, binary file object, PIL image or uint8 RGB array
-            Up to 178 million pixels; what is larger than 4096 pixels in width or height is shrunk
-            while it is decoded.
+            Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20 million of other
+            kinds; what is larger than 4096 pixels in width or height is shrunk while it is decoded.
 
         Returns
         -------

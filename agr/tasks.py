@@ -30,6 +30,8 @@ class Task:
         Function that draws the parameters of a search.
     recipes : str
         Named trainings.
+    labels : str, optional
+        Words of the task; None where the answer is a number.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Task:
     answer: str
     space: str
     recipes: str
+    labels: str | None = None
 
     @property
     def pretrained(self) -> Path:
@@ -45,12 +48,20 @@ class Task:
 
     def load_estimator(self) -> "type[ImageEstimator]":
         """Import the estimator's class."""
-        found: type[ImageEstimator] = resolve_name(self.estimator)
+        from agr.errors import require
+
+        with require("train"):
+            found: type[ImageEstimator] = resolve_name(self.estimator)
         return found
 
     def load_answer(self) -> "Answer":
         """Import the function that turns a network's output into a result's fields."""
         found: Answer = resolve_name(self.answer)
+        return found
+
+    def load_labels(self) -> tuple[str, ...]:
+        """Import the words of the task; none where the answer is a number."""
+        found: tuple[str, ...] = () if self.labels is None else resolve_name(self.labels)
         return found
 
     def load_space(self) -> Callable[..., dict[str, Any]]:
@@ -64,21 +75,22 @@ class Task:
         return found
 
 
-def _task(name: str, estimator: str, answer: str) -> Task:
+def _task(name: str, estimator: str, answer: str, *, words: bool = True) -> Task:
     room = f"agr.{name}"
     return Task(
         name,
-        estimator=f"{room}:{estimator}",
+        estimator=f"{room}.estimator:{estimator}",
         answer=answer,
         space=f"{room}.space:search_space",
         recipes=f"{room}.recipes:RECIPES",
+        labels=f"{room}.labels:LABELS" if words else None,
     )
 
 
 TASKS = {
     task.name: task
     for task in (
-        _task("age", "AgeEstimator", "agr.age.answer:answer"),
+        _task("age", "AgeEstimator", "agr.age.answer:answer", words=False),
         _task("gender", "GenderEstimator", "agr.core.answers:label_answer"),
         _task("race", "RaceEstimator", "agr.core.answers:label_answer"),
     )

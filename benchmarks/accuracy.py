@@ -24,9 +24,9 @@ import pandas as pd
 import agr
 from agr import Predictor, __version__
 from agr.age.bins import find_bins, make_edges
-from agr.core.engine import Engine
 from agr.datasets import utkface
 from agr.datasets.faces import Faces
+from agr.engines.engine import Engine
 from agr.evaluation.metrics import classification_metrics, regression_metrics
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES

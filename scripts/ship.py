@@ -29,9 +29,9 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agr.core import artifact
-from agr.core.engine import Engine
 from agr.datasets import utkface
 from agr.datasets.faces import Split
+from agr.engines.engine import Engine
 from agr.runs.train import Run, train_run
 from agr.tasks import TASKS
 from agr.training.batches import decode

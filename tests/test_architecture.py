@@ -26,7 +26,7 @@ ROOMS = tuple(f"agr.{task}" for task in TASKS)
 LAYERS = (
     ("agr.errors", "agr._version", "agr.tasks", *(f"{room}.labels" for room in ROOMS)),
     ("agr.core", "agr.prediction"),
-    ("agr.age.answer",),
+    ("agr.age.answer", "agr.engines"),
     ("agr.photo",),
     ("agr.predictor",),
     ("agr.bulk", "agr.datasets", "agr.evaluation"),

@@ -12,7 +12,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 
 from agr.core.answers import both_columns
-from agr.core.engine import Engine
+from agr.engines.engine import Engine
 from agr.errors import ImageError, LabelError, ParameterError
 from agr.tasks import TASKS
 from agr.training.augmentation import Augmentation

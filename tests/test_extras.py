@@ -19,7 +19,9 @@ import urllib.request
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import agr
 
@@ -30,7 +32,7 @@ PLAIN = find_spec("tensorflow") is None
 BROUGHT = {
     "av",
     "fastapi",
-    "fastapi_offline",
+    "fastapi_swagger",
     "grpc",
     "h5py",
     "httptools",
@@ -153,7 +155,7 @@ class TestWorks:
 
 SERVE = (
     "fastapi",
-    "fastapi_offline",
+    "fastapi_swagger",
     "httptools",
     "prometheus_client",
     "python_multipart",
@@ -256,10 +258,35 @@ class TestHalfInstalled:
         said = 'Training, tuning and evaluation need keras: pip install "agr-faces[train]"'
         assert done.stderr.splitlines()[-1] == f"agr.errors.MissingExtraError: {said}"
 
-    def test_command_where_nobody_worded_it(self, python, hidden, tmp_path):
+    def test_plots_are_enough_to_explore(self, python, hidden, tmp_path):
+        rng = np.random.default_rng(0)
+        (tmp_path / "faces").mkdir()
+        for i in range(24):
+            pixels = rng.integers(0, 256, (24, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / f"faces/{i + 3}_{i % 2}_{i % 5}_{i}.png")
+        words = ["-m", "agr", "explore", "faces", "--output", "report"]
+        done = python(*words, env=hidden(*self.PLOTS, "jinja2"))
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        assert (tmp_path / "report" / "index.html").is_file()
+
+    def test_videos_need_their_extra_alone(self, python, hidden, tmp_path):
+        import av
+
+        with av.open(str(tmp_path / "film.mp4"), "w") as film:
+            stream = film.add_stream("mpeg4", rate=5)
+            stream.width = stream.height = 64
+            for shade in (0, 80, 160):
+                pixels = np.full((64, 64, 3), shade, np.uint8)
+                film.mux(stream.encode(av.VideoFrame.from_ndarray(pixels)))
+            film.mux(stream.encode())
+        words = ["-m", "agr", "video", "film.mp4", "--table", "rows.csv"]
+        done = python(*words, env=hidden("av", "scipy"))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == "0 people in 3 frames of film.mp4\n"
+
+    def test_command_where_nobody_worded_it(self, python, hidden):
         """TensorFlow is missing behind a keras that is there."""
-        words = ["evaluate", "gender", "--data", tmp_path / "none"]
-        code = "import sys, agr.cli.console as console\nwith console.errors():\n    import keras"
-        done = python("-c", code, *words, env=hidden(*self.PLOTS, "keras", "h5py"))
-        assert done.stderr.splitlines()[0].startswith("Error: This needs tensorflow: pip install")
-        assert 'agr-faces[all]"' in done.stderr
+        code = "from agr.cli.console import errors\nwith errors():\n    import keras"
+        done = python("-c", code, env=hidden(*self.PLOTS, "keras", "h5py"))
+        said = 'Training, tuning and evaluation need tensorflow: pip install "agr-faces[train]"'
+        assert done.stderr.splitlines()[0] == f"Error: {said}"

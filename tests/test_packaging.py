@@ -26,6 +26,7 @@ CONFIG.read(ROOT / "setup.cfg")
 BASE = {"numpy", "onnxruntime", "pillow", "rich", "typer"}
 # Needed although no line of agr imports them: by whom.
 BEHIND = {
+    "fastapi-swagger": "the page at /docs, which reads its files",
     "httptools": "uvicorn",
     "jinja2": "the reports",
     "onnx": "tf2onnx",
@@ -68,7 +69,7 @@ def test_a_plain_install_brings_what_a_prediction_needs_only():
 
 
 def test_each_extra_is_worded():
-    assert set(EXTRAS) == set(CONFIG["options.extras_require"]) - {"dev"}
+    assert set(EXTRAS) == set(CONFIG["options.extras_require"]) - {"all", "dev"}
 
 
 def test_all_brings_every_extra():
@@ -157,4 +158,4 @@ def test_metadata_is_complete(wheels):
     assert found["Requires-Python"] == ">=3.11"
     assert found["Description-Content-Type"] == "text/markdown"
     assert "Typing :: Typed" in found.get_all("Classifier")
-    assert set(found.get_all("Provides-Extra")) == {*EXTRAS, "dev"}
+    assert set(found.get_all("Provides-Extra")) == {*EXTRAS, "all", "dev"}

@@ -15,10 +15,10 @@ import agr
 PACKAGE = Path(agr.__file__).parent
 REVEALED = {  # a user's expression, and the type that mypy gives it
     # predictor = Predictor()
-    'predictor.predict("a.jpg")': "Prediction",
-    'predictor.predict(["a.jpg", "b.jpg"])': "list[Prediction]",
+    'predictor.predict("a.jpg")': "Face",
+    'predictor.predict(["a.jpg", "b.jpg"])': "list[Face]",
     'predictor.predict_photo("a.jpg")': "list[Face]",
-    'predictor.stream(["a.jpg"])': "Iterator[Prediction]",
+    'predictor.stream(["a.jpg"])': "Iterator[Face]",
     # one = predictor.predict("a.jpg")
     "one.age": "float | None",
     "one.age_interval": "tuple[float, float] | None",

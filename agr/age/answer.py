@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
 from agr.core.intervals import distribution_interval
+from agr.errors import ArtifactError
 
 COVERAGE = 0.9
 # A label of k whole years is a point, its bin of one year lies half a year to either side.
@@ -89,9 +90,17 @@ def answer(
     -------
     list of dict
         Fields of each result.
+
+    Raises
+    ------
+    ArtifactError
+        The model is none for age.
     """
-    ages = years(outputs, manifest["meaning"])
-    ends = intervals(outputs, manifest["meaning"], manifest["calibration"]["margin"])
+    meaning = manifest["meaning"]
+    if "head" not in meaning:
+        raise ArtifactError(f"A model for age says its head and bins; got {meaning}.")
+    ages = years(outputs, meaning)
+    ends = intervals(outputs, meaning, manifest["calibration"]["margin"])
     return [
         {"age": float(age), "age_interval": (float(low), float(high))}
         for age, (low, high) in zip(ages, ends, strict=True)

@@ -15,7 +15,7 @@ from agr.age.answer import COVERAGE, intervals, raw_intervals, years
 from agr.age.balance import STRATEGIES
 from agr.age.bins import bin_centers, check_name, find_bins, make_edges, spread_over_bins
 from agr.age.labels import AGE_RANGE
-from agr.errors import LabelError, ParameterError, choice
+from agr.errors import ArtifactError, LabelError, ParameterError, choice
 from agr.evaluation.metrics import regression_metrics
 from agr.training.balancing import Strategy, find_strategy
 from agr.training.calibration import fit_margin
@@ -170,6 +170,8 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
             ages = np.asarray(y, dtype=float)
         except (TypeError, ValueError):
             raise LabelError(f"y must hold ages in years, got {str(y[0])!r}.") from None
+        if any(isinstance(v, bool | np.bool_) for v in np.asarray(y, dtype=object).ravel()):
+            raise LabelError("y must hold ages in years, got True or False.")
         if ages.ndim != 1:
             raise LabelError(f"y must have shape (n,), got {ages.shape}.")
         bad = ~((ages >= AGE_RANGE[0]) & (ages <= AGE_RANGE[1]))
@@ -230,7 +232,11 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         }
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:
-        if meaning["head"] == "bins":
+        if meaning.get("head") != self.head:
+            raise ArtifactError(
+                f"A model for age with head={self.head!r} must say so; got {meaning!r:.100}."
+            )
+        if self.head == "bins":
             edges = np.asarray(meaning["edges"], dtype=float)
             self.age_bins_ = np.stack([edges[:-1], edges[1:]], axis=1)
             self._centers = np.asarray(meaning["centers"], dtype=float)

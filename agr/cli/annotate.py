@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from agr.cli.console import errors, fail, replacing
+from agr.cli.console import errors, fail
 from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
@@ -26,6 +26,7 @@ def annotate(
     with errors():
         from PIL import Image
 
+        from agr.core.files import replacing
         from agr.photo.annotate import annotate as draw
         from agr.predictor import Predictor
 

@@ -1,10 +1,9 @@
-"""What the commands share while they run: errors, progress, files that appear whole."""
+"""What the commands share while they run: errors, progress, reports."""
 
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -25,9 +24,9 @@ def errors() -> Iterator[None]:
         raise typer.Exit(1) from None
     except AgrError as error:
         fail(str(error))
-    except ModuleNotFoundError as error:  # of an extra, at a place that nobody worded
+    except ModuleNotFoundError as error:  # deep in a training; other extras have their doors
         try:
-            with require("all"):
+            with require("train"):
                 raise error
         except AgrError as worded:
             fail(str(worded))
@@ -49,18 +48,6 @@ def progress(items: Iterable[Any], total: int | None) -> Iterable[Any]:
     from rich.progress import track
 
     return track(items, "reading", total, console=Console(stderr=True), transient=True)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Any]:
-    """Write beside the file and rename at the end, so that a stop leaves no half file."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as stream:
-            yield stream
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def show_report(report: Any) -> None:

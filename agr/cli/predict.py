@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agr.cli.console import errors, fail, progress, replacing
+from agr.cli.console import errors, fail, progress
 from agr.cli.options import DETECTOR, DETECTORS, FACES, Computing, Models, grouped, one_of
 
 
@@ -73,6 +73,7 @@ def predict(
             rows_of,
             write_rows,
         )
+        from agr.core.files import replacing
         from agr.core.images import find_images
         from agr.prediction import Face
         from agr.predictor import Predictor

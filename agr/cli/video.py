@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agr.cli.console import errors, fail, progress, replacing
+from agr.cli.console import errors, fail, progress
 from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
@@ -51,6 +51,7 @@ def video(
     with errors():
         from contextlib import ExitStack
 
+        from agr.core.files import replacing
         from agr.predictor import Predictor
         from agr.video.people import People
         from agr.video.reading import Video

@@ -1,40 +1,93 @@
 """A saved model: a folder with ``model.keras``, ``model.onnx``, ``agr.json`` and ``README.md``.
 
 ``agr.json`` names the task, the labels, the parameters and the SHA-256 of every file, itself
-included; nothing in the folder is executed.
+included; nothing in the folder is executed. Whoever makes a model can compute the digests too, so
+what ``agr.json`` says is checked as any stranger's word.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from agr.core.files import Place, sync
 from agr.errors import ArtifactError
 
 FORMAT = 2  # 1 had two outputs for gender
+SIZES = (16, 1024)  # pixels; least and greatest side of the pictures that a network takes
+MAX_MANIFEST = 2**24  # bytes
 MANIFEST, KERAS, ONNX, CARD = "agr.json", "model.keras", "model.onnx", "README.md"
 
 Manifest = dict[str, Any]
 
 
-def check_output(folder: str | os.PathLike[str]) -> None:
-    """Refuse a folder that no model can be saved in, best before the long work.
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= 1e9  # which NaN and infinity are not
 
-    Parameters
-    ----------
-    folder : path
-        Where the model will lie: new, empty, or a saved model to be replaced.
 
-    Raises
-    ------
-    ArtifactError
-        It holds something else, or cannot be written.
-    """
+def _are_numbers(values: Any) -> TypeGuard[list[float]]:
+    return isinstance(values, list) and all(map(_is_number, values))
+
+
+def _are_files(files: Any) -> bool:
+    return isinstance(files, dict) and all(
+        re.fullmatch(r"[^/\\\0]+", name) and re.fullmatch("[0-9a-f]{64}", str(digest))
+        for name, digest in files.items()
+    )
+
+
+def _is_meaning(meaning: Any) -> bool:
+    if not isinstance(meaning, dict):
+        return False
+    if "labels" in meaning:
+        labels = meaning["labels"]
+        words = isinstance(labels, list) and all(isinstance(one, str) and one for one in labels)
+        return words and len(labels) >= 2 and labels == sorted(set(labels))
+    edges, centers = meaning.get("edges"), meaning.get("centers")
+    if meaning.get("head") != "bins" or not (_are_numbers(edges) and _are_numbers(centers)):
+        return meaning == {"head": "regression"}
+    rising = all(low < high for low, high in zip(edges, edges[1:], strict=False))
+    return rising and len(edges) == len(centers) + 1 > 1 and max(map(abs, centers)) <= max(edges)
+
+
+def _is_calibration(values: Any) -> bool:
+    return isinstance(values, dict) and all(map(_is_number, values.values()))
+
+
+# Of each part of ``agr.json``: what it must be, and how to say so.
+RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("files", _are_files, "the SHA-256 of each file, by its name"),
+    (
+        "image_size",
+        lambda v: type(v) is int and SIZES[0] <= v <= SIZES[1],
+        f"a whole number from {SIZES[0]} to {SIZES[1]}",
+    ),
+    (
+        "meaning",
+        _is_meaning,
+        "different labels in alphabetical order, or the head 'regression', or the head 'bins' with "
+        "rising edges and a center for each bin",
+    ),
+    ("calibration", _is_calibration, "finite numbers, by name"),
+    ("parameters", lambda v: isinstance(v, dict), "the estimator's parameters, by name"),
+    (
+        "history",
+        lambda v: isinstance(v, list) and all(isinstance(epoch, dict) for epoch in v),
+        "the numbers of each epoch",
+    ),
+    ("notes", lambda v: isinstance(v, dict), "notes, by name"),
+    ("report", lambda v: v is None or isinstance(v, dict), "scores, or null"),
+)
+
+
+def check_output(folder: Place) -> None:
+    """Raise an `ArtifactError` where no model can be saved, best before the long work."""
     target = Path(folder)
     above = next(path for path in target.absolute().parents if os.path.exists(path))
     try:
@@ -54,18 +107,10 @@ def check_output(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
+def writing(folder: Place) -> Iterator[Path]:
     """Offer an empty folder to fill, and rename it into place when all went well.
 
-    Parameters
-    ----------
-    folder : path
-        Where the model will lie; replaced only if it is an empty folder or holds a saved model.
-
-    Yields
-    ------
-    Path
-        Folder to write the files to.
+    An empty folder or a saved model may lie there; it is replaced.
     """
     check_output(folder)
     target = Path(folder)
@@ -74,6 +119,8 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o755)
+        for path in part.iterdir():
+            sync(path)
         if target.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
             os.replace(target, old / "model")
@@ -91,90 +138,93 @@ def writing(folder: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write ``agr.json`` with the digests of the files beside it.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the other files already.
-    manifest : dict
-        JSON types; ``task`` is required.
-    """
+    """Write ``agr.json`` with the digests of the files that lie in the folder already."""
     files = {p.name: _digest(p) for p in sorted(folder.iterdir()) if p.name != MANIFEST}
     manifest = {**manifest, "format": FORMAT, "files": files}
     manifest.pop("sha256", None)
-    manifest["sha256"] = _manifest_digest(manifest)
+    manifest["sha256"] = _seal(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
 
 
-def read_manifest(folder: str | os.PathLike[str], task: str) -> Manifest:
-    """Read and check ``agr.json``.
-
-    Parameters
-    ----------
-    folder : path
-        A saved model.
-    task : str
-        What the model must be for.
-
-    Returns
-    -------
-    dict
-        The manifest.
+def read_manifest(folder: Place, task: str) -> Manifest:
+    """Read ``agr.json``, and check all that it says.
 
     Raises
     ------
     ArtifactError
-        There is none, it was changed, its format is newer, or it is for another task.
+        There is none, it was changed, its format is not known, it is for another task, it says
+        what cannot be, or the folder holds files that it does not list.
     """
     path = Path(folder) / MANIFEST
+    if not os.path.isfile(path):
+        raise ArtifactError(
+            f"{os.fspath(folder) or '(nothing)'} is no saved model: it has no {MANIFEST}."
+        )
     try:
-        manifest = json.loads(path.read_text())
-        stated, version = manifest["sha256"], manifest["format"]
-    except (FileNotFoundError, NotADirectoryError):
-        raise ArtifactError(f"{folder} is no saved model: it has no {MANIFEST}.") from None
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        with path.open("rb") as file:
+            manifest = json.loads(file.read(MAX_MANIFEST))
+        stated, version, sealed = manifest["sha256"], manifest["format"], _seal(manifest)
+    # TypeError: it holds a list, say. RecursionError: lists in lists in lists.
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ArtifactError(f"{path} is damaged ({error!r}); save the model again.") from None
-    if not isinstance(version, int) or version > FORMAT:
+    if type(version) is not int or not 1 <= version <= FORMAT:
         raise ArtifactError(
             f"{folder} has format {version}, this agr reads up to {FORMAT}: "
             "pip install -U agr-faces"
         )
-    if stated != _manifest_digest(manifest):
+    if stated != sealed:
         raise ArtifactError(f"{path} was changed after it was saved; save the model again.")
-    if manifest["task"] != task:
-        raise ArtifactError(f"{folder} is a model for {manifest['task']}, expected one for {task}.")
+    if manifest.get("task") != task:
+        raise ArtifactError(
+            f"{folder} is a model for {manifest.get('task')}, expected one for {task}."
+        )
+    for name, is_good, expected in RULES:
+        if not is_good(manifest.get(name)):
+            raise ArtifactError(
+                f"{path}: {name} must be {expected}, got {manifest.get(name)!r:.100}."
+            )
+    if manifest["meaning"].get("head") and "margin" not in manifest["calibration"]:
+        raise ArtifactError(f"{path}: calibration lacks the margin of the intervals.")
+    known = {MANIFEST, *manifest["files"]}
+    strange = sorted(
+        p.name for p in Path(folder).iterdir() if p.name[0] != "." and p.name not in known
+    )
+    if strange:
+        raise ArtifactError(
+            f"{folder} holds {strange[0]}, which {MANIFEST} does not list; take it away."
+        )
     return dict(manifest)
 
 
-def checked_file(folder: str | os.PathLike[str], manifest: Manifest, name: str) -> Path:
-    """Give the path of one of the model's files, after comparing its SHA-256.
+def n_outputs(manifest: Manifest) -> tuple[int, ...]:
+    """Count the numbers that the network gives for a picture; of two labels it may be one."""
+    n = len(manifest["meaning"].get("labels") or manifest["meaning"].get("centers") or "1")
+    return (1, 2) if n == 2 and "labels" in manifest["meaning"] else (n,)
 
-    Parameters
-    ----------
-    folder : path
-        A saved model.
-    manifest : dict
-        What `read_manifest` gave.
-    name : str
-        File name.
 
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ArtifactError
-        The file is missing or was changed.
-    """
+def checked_file(folder: Place, manifest: Manifest, name: str) -> Path:
+    """Give the path of one of the model's files, after comparing its SHA-256."""
     path = Path(folder) / name
     if not path.is_file():
         raise ArtifactError(f"{folder} is incomplete: {name} is missing.")
-    if _digest(path) != manifest["files"].get(name):
-        raise ArtifactError(f"{path} was changed after it was saved; copy or save the model again.")
+    with path.open("rb") as file:
+        _compare(hashlib.file_digest(file, "sha256"), path, manifest)
     return path
+
+
+def checked_bytes(folder: Place, manifest: Manifest, name: str) -> bytes:
+    """Read one of the model's files, so that what was compared is what is used."""
+    path = Path(folder) / name
+    if not path.is_file():
+        raise ArtifactError(f"{folder} is incomplete: {name} is missing.")
+    content = path.read_bytes()
+    _compare(hashlib.sha256(content), path, manifest)
+    return content
+
+
+def _compare(digest: Any, path: Path, manifest: Manifest) -> None:
+    if digest.hexdigest() != manifest["files"].get(path.name):
+        raise ArtifactError(f"{path} was changed after it was saved; copy or save the model again.")
 
 
 def rewrite(
@@ -194,6 +244,6 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _manifest_digest(manifest: Manifest) -> str:
+def _seal(manifest: Manifest) -> str:
     rest = {k: v for k, v in manifest.items() if k != "sha256"}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()

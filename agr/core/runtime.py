@@ -20,24 +20,18 @@ REMOTE = "AzureExecutionProvider"  # sends what it is given to another machine
 
 
 def devices() -> dict[str, str]:
-    """Name the devices of this ONNX Runtime.
-
-    Returns
-    -------
-    dict of str to str
-        By their short names, such as ``"cpu"``, ``"cuda"`` or ``"coreml"``: the execution provider.
-    """
+    """Give ONNX Runtime's execution providers by short names, such as ``"cpu"`` or ``"cuda"``."""
     found = onnxruntime.get_available_providers()
     return {n.removesuffix("ExecutionProvider").lower(): n for n in found if n != REMOTE}
 
 
-def open_session(path: Path, *, device: str = "cpu", threads: int = 1) -> Any:
+def open_session(network: Path | bytes, *, device: str = "cpu", threads: int = 1) -> Any:
     """Open a network.
 
     Parameters
     ----------
-    path : path
-        An ONNX file.
+    network : path or bytes
+        An ONNX file, or what one holds.
     device : str, default="cpu"
         One of `devices`, with a number where there are several: ``"cuda:1"``.
     threads : int, default=1
@@ -64,7 +58,7 @@ def open_session(path: Path, *, device: str = "cpu", threads: int = 1) -> Any:
     # Threads that spin while they wait take the cores from the other networks' threads.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     chosen = [(provider, {"device_id": number} if number else {})]
-    session = onnxruntime.InferenceSession(path, options, providers=chosen)
+    session = onnxruntime.InferenceSession(network, options, providers=chosen)
     if session.get_providers()[0] != provider:  # it went on without: its libraries are missing
         raise ParameterError(
             f"device {device!r} cannot be used: {provider} did not start (ONNX Runtime said why "

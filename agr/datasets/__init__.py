@@ -45,10 +45,12 @@ def read_any(
     from agr.errors import DatasetError, ParameterError
 
     path = Path(data)
-    kind = "folder" if path.is_dir() else path.suffix.lower()
-    if kind not in ("folder", ".mat", ".csv", ".parquet") or not path.exists():
+    # Not by Path's own methods, which raise for paths that are too long.
+    there = os.path.exists(path)
+    kind = "folder" if os.path.isdir(path) else path.suffix.lower()
+    if kind not in ("folder", ".mat", ".csv", ".parquet") or not there:
         raise DatasetError(
-            f"{path} is {'no folder and no table' if path.exists() else 'not there'}; expected a "
+            f"{path} is {'no folder and no table' if there else 'not there'}; expected a "
             "folder of UTKFace pictures, a .csv or .parquet table, or a .mat file."
         )
     if kind in ("folder", ".mat") and (columns or labels):

@@ -1,25 +1,20 @@
 """IMDB-WIKI: pictures of well-known people, labelled by a .mat file (Rothe et al., IJCV 2018)."""
 
 import os
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from agr.datasets.faces import Faces, OnBad
+from agr.datasets.matlab import read_struct
 from agr.datasets.table import Sieve, is_blank, join
-from agr.errors import DatasetError
 
 STRUCTS = ("imdb", "wiki")
 NUMBERS = ("dob", "photo_taken", "gender", "face_score", "second_face_score")
 GENDERS = {0.0: "female", 1.0: "male"}  # by code
 YEAR_ONE = 367  # Matlab's serial number of 1 January of the year 1
 LAST_DAY = 3_652_425  # and of 31 December 9999
-
-# What scipy raises over a damaged file, and over version 7.3, which it does not read.
-_DAMAGE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, zlib.error)
 
 Numbers = npt.NDArray[np.float64]
 
@@ -68,7 +63,7 @@ def read(
     ParameterError
         ``on_bad`` is neither.
     """
-    name, places, fields = _load(Path(mat))
+    name, places, fields = read_struct(Path(mat), STRUCTS, NUMBERS)
     ages = ages_at_mid_year(fields["dob"], fields["photo_taken"])
     genders = [GENDERS.get(code) for code in fields["gender"]]
     sieve = Sieve([place or f"entry {i}" for i, place in enumerate(places)], on_bad)
@@ -116,47 +111,3 @@ def ages_at_mid_year(dob: Numbers, photo_taken: Numbers) -> Numbers:
     july = (year.astype("datetime64[M]") + np.timedelta64(6, "M")).astype("datetime64[D]")
     ages = photo_taken - (year.astype(np.int64) + 1970) - (born > july)
     return np.where(possible & (ages >= 0), ages, np.nan)
-
-
-def _load(path: Path) -> tuple[str, list[str | None], dict[str, Numbers]]:
-    """Give the struct's name, the pictures' paths and the numeric fields."""
-    name, struct = _load_struct(path)
-    lacking = sorted({"full_path", *NUMBERS} - set(struct.dtype.names or ()))
-    if lacking:
-        raise DatasetError(
-            f"{path}: the struct {name!r} lacks {', '.join(lacking)}; expected the file "
-            f"{name}.mat as IMDB-WIKI's authors publish it."
-        )
-    record = np.atleast_1d(struct)[0]
-    # A blank path comes as an empty array instead of a string.
-    cells = np.atleast_1d(record["full_path"])
-    places = [str(cell) if isinstance(cell, str) and cell else None for cell in cells]
-    try:
-        fields = {f: np.atleast_1d(np.asarray(record[f], dtype=float)) for f in NUMBERS}
-    except (TypeError, ValueError) as error:
-        raise DatasetError(f"{path}: a field of {name!r} is no number: {error}.") from error
-    sizes = {"full_path": len(places), **{f: values.size for f, values in fields.items()}}
-    if len(set(sizes.values())) > 1:
-        raise DatasetError(f"{path}: the fields of {name!r} differ in length: {sizes}.")
-    return name, places, fields
-
-
-def _load_struct(path: Path) -> tuple[str, npt.NDArray[Any]]:
-    from scipy.io import loadmat, whosmat
-    from scipy.io.matlab import MatReadError
-
-    if not path.is_file():
-        raise DatasetError(f"{path} does not exist or is no file; check the path.")
-    try:
-        contents = loadmat(path, appendmat=False, squeeze_me=True, variable_names=list(STRUCTS))
-        names = [name for name, _, _ in whosmat(path, appendmat=False)]
-    except (*_DAMAGE, MatReadError) as error:
-        raise DatasetError(
-            f"{path} cannot be read as a Matlab file of version 5 to 7.2: {error}."
-        ) from error
-    for name in STRUCTS:
-        if name in contents and getattr(contents[name], "dtype", np.dtype(int)).names:
-            return name, contents[name]
-    raise DatasetError(
-        f"{path} holds {', '.join(names) or 'nothing'}; expected the struct 'imdb' or 'wiki'."
-    )

@@ -220,7 +220,7 @@ def load_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
             )
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist; check the path.") from None
-    except (OSError, ValueError, pd.errors.ParserWarning) as error:
+    except Exception as error:  # pandas raises nearly anything over damaged files
         raise DatasetError(f"{path} cannot be read as a csv file: {error}.") from error
 
 
@@ -236,7 +236,12 @@ def _separator(path: Path) -> str:
 def clean(cells: "pd.Series[Any]") -> Words:
     """Turn cells into text without blanks around it; None for a blank cell."""
     blank = cells.isna().to_numpy()
-    return [None if b else str(c).strip() or None for c, b in zip(cells, blank, strict=True)]
+    try:
+        return [None if b else str(c).strip() or None for c, b in zip(cells, blank, strict=True)]
+    except UnicodeDecodeError as error:  # of parquet, whose text is decoded as it is looked at
+        raise DatasetError(
+            f"The column {cells.name!r} holds text that is no UTF-8: {error}."
+        ) from None
 
 
 def lower(words: Words) -> Words:
@@ -274,7 +279,7 @@ def _load_parquet(path: Path) -> pd.DataFrame:
         return pd.read_parquet(path.absolute(), engine="pyarrow")
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist; check the path.") from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # pandas and pyarrow raise nearly anything over damaged files
         raise DatasetError(f"{path} cannot be read as a parquet file: {error}.") from error
 
 

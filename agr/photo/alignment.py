@@ -24,11 +24,11 @@ Matrix = npt.NDArray[np.float64]
 
 FRAMINGS: dict[str, dict[str, Point]] = {
     "centerface": {
-        "left_eye": (0.2809, 0.3055),
-        "right_eye": (0.6914, 0.2927),
-        "nose": (0.4809, 0.5151),
-        "mouth_left": (0.3268, 0.7094),
-        "mouth_right": (0.6577, 0.6973),
+        "left_eye": (0.2810, 0.3056),
+        "right_eye": (0.6912, 0.2926),
+        "nose": (0.4809, 0.5153),
+        "mouth_left": (0.3266, 0.7095),
+        "mouth_right": (0.6574, 0.6973),
     },
     "mtcnn": {
         "left_eye": (0.2965, 0.2886),

@@ -1,16 +1,23 @@
 """A report: an HTML page that needs no other file, its plots as PNG and its numbers as CSV."""
 
 import base64
-from collections.abc import Callable, Iterable
-from html import escape
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 import pandas as pd
+from PIL import Image
 
-from agr.errors import ParameterError
+from agr._version import __version__
+from agr.core.files import replacing, write
+from agr.core.images import read_photo
+from agr.errors import ParameterError, require
 from agr.plots.canvas import SIZE, new_figure
+from agr.plots.pictures import SIDE, grid_size, picture_grid
+from agr.report.words import column_title, in_words, is_number
 
 NAME = "index.html"
 SHOWN_ROWS = 30
@@ -20,20 +27,32 @@ HEAD = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     '<meta name="generator" content="agr">'
 )
-STYLE = """
-:root { color-scheme: light dark; --line: #8886; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-h2 { margin-top: 2.5rem; border-bottom: 1px solid var(--line); }
-nav a { margin-right: 1.2rem; }
-figure { margin: 1rem 0; }
-img { max-width: 100%; height: auto; background: white; border-radius: 6px; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr));
-  gap: 0 1.5rem; align-items: start; }
-.wide { grid-column: 1 / -1; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-align: left; }
-"""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A headline: what one wants to know first.
+
+    Attributes
+    ----------
+    value, label : str
+        The number, and what it is.
+    note : str
+        What puts it into proportion; may be empty.
+    """
+
+    value: str
+    label: str
+    note: str = ""
+
+
+@dataclass
+class _Section:
+    heading: str
+    facts: list[str]
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    plots: list[dict[str, Any]] = field(default_factory=list)
+    walls: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Page:
@@ -49,27 +68,33 @@ class Page:
     Raises
     ------
     MissingExtraError, ParameterError
-        matplotlib is not installed, or the folder holds other files; found here, before any long
-        work.
+        matplotlib or jinja2 is not installed, or the folder holds other files; found here, before
+        any long work.
     """
 
     def __init__(self, folder: Path, title: str) -> None:
         new_figure()
+        self._template = _template()
         if not _free(folder):
             raise ParameterError(
                 f"{folder} exists and holds no report; choose a new folder, nothing was changed."
             )
         folder.mkdir(parents=True, exist_ok=True)
         # Says what the files beside it are, until the rest is complete and the page replaces it.
-        (folder / NAME).write_text(f"{HEAD}<title>unfinished</title>This report was not finished.")
+        note = f"{HEAD}<title>unfinished</title>This report was not finished."
+        write(folder / NAME, note.encode())
         self._folder = folder
         self._title = title
-        self._sections: list[tuple[str, list[str], list[str]]] = []
+        self._numbers: list[Number] = []
+        self._sections: list[_Section] = []
+
+    def headline(self, numbers: Iterable[Number]) -> None:
+        """Put numbers at the top of the page."""
+        self._numbers += numbers
 
     def section(self, heading: str, facts: Iterable[str] = ()) -> None:
         """Begin a section, with facts as a list."""
-        items = "".join(f"<li>{escape(fact)}</li>" for fact in facts)
-        self._sections.append((heading, [f"<ul>{items}</ul>"] if items else [], []))
+        self._sections.append(_Section(heading, list(facts)))
 
     def plot(
         self,
@@ -92,17 +117,51 @@ class Page:
         size : tuple of float
             Width and height in inches; plots wider than usual take the page's whole width.
         """
-        figure = new_figure(size)
-        ax = draw(*arguments, ax=figure.subplots(), **options)
-        stream = BytesIO()
-        figure.savefig(stream, format="png", dpi=DPI)
-        (self._folder / f"{name}.png").write_bytes(stream.getvalue())
-        data = base64.b64encode(stream.getvalue()).decode()
-        text = escape(ax.get_title(loc="left"))
-        self._sections[-1][2].append(
-            f"<figure{' class=wide' if size[0] > SIZE[0] else ''}>"
-            f'<img alt="{text}" src="data:image/png;base64,{data}"></figure>'
+        data, title = self._draw(name, draw, *arguments, size=size, **options)
+        self._sections[-1].plots.append(
+            {
+                "title": title,
+                "file": f"{name}.png",
+                "data": base64.b64encode(data).decode(),
+                "wide": size[0] > SIZE[0],
+            }
         )
+
+    def pictures(
+        self,
+        name: str,
+        images: Sequence[Any],
+        captions: Sequence[str],
+        *,
+        title: str,
+        marked: npt.ArrayLike | None = None,
+    ) -> None:
+        """Show pictures with their captions, and write them as one in ``name.png``.
+
+        Parameters
+        ----------
+        name : str
+            File name without ending.
+        images, captions, marked
+            As `agr.plots.picture_grid` takes them.
+        title : str
+            What they are.
+        """
+        self._draw(
+            name,
+            picture_grid,
+            images,
+            captions,
+            marked=marked,
+            title=title,
+            size=grid_size(len(images)),
+        )
+        chosen = [False] * len(images) if marked is None else list(marked)  # type: ignore[arg-type]
+        shown = [
+            {"data": _thumbnail(image), "caption": caption, "marked": bool(wrong)}
+            for image, caption, wrong in zip(images, captions, chosen, strict=True)
+        ]
+        self._sections[-1].walls.append({"title": title, "file": f"{name}.png", "pictures": shown})
 
     def table(self, name: str, rows: pd.DataFrame, caption: str, *, shown: bool = True) -> None:
         """Write a table as ``name.csv`` and put its first rows into the page.
@@ -119,36 +178,73 @@ class Page:
             False only names the file, for tables that a plot shows.
         """
         file = f"{name}.csv"
-        rows.to_csv(self._folder / file, index=False, float_format="%.6g", errors="surrogateescape")
+        with replacing(self._folder / file) as stream:
+            rows.to_csv(stream, index=False, float_format="%.6g", errors="surrogateescape")
         more = f", the first {SHOWN_ROWS} of {len(rows):,}" if len(rows) > SHOWN_ROWS else ""
-        link = f'<a href="{file}">{file}</a>'
-        text = f"{escape(caption)}{more if shown else ''} ({link})"
-        self._sections[-1][1].append(f"<p>{text}</p>")
-        if shown:
-            table = rows.head(SHOWN_ROWS).to_html(
-                index=False, border=0, na_rep="", float_format="{:,.4g}".format
-            )
-            self._sections[-1][1].append(f'<div class="scroll">{table}</div>')
+        first = rows.dropna(axis="columns", how="all").head(SHOWN_ROWS if shown else 0)
+        columns = [str(column) for column in first]
+        self._sections[-1].tables.append(
+            {
+                "file": file,
+                "caption": caption + (more if shown else ""),
+                "columns": [
+                    {"title": column_title(name), "numeric": is_number(rows[name].dtype)}
+                    for name in columns
+                ],
+                "rows": [
+                    [in_words(name, value) for name, value in zip(columns, row, strict=True)]
+                    for row in first.itertuples(index=False, name=None)
+                ],
+            }
+        )
 
     def write(self) -> Path:
         """Write the page; gives its path."""
-        links = " ".join(
-            f'<a href="#{k}">{escape(heading)}</a>'
-            for k, (heading, _, _) in enumerate(self._sections)
-        )
-        parts = [
-            f'<section id="{k}"><h2>{escape(heading)}</h2>{"".join(text)}'
-            f'<div class="plots">{"".join(plots)}</div></section>'
-            for k, (heading, text, plots) in enumerate(self._sections)
-        ]
-        page = (
-            f'{HEAD}<meta name="viewport" content="width=device-width">'
-            f"<title>{escape(self._title)}</title><style>{STYLE}</style></head><body>"
-            f"<h1>{escape(self._title)}</h1><nav>{links}</nav>{''.join(parts)}</body></html>\n"
+        page = self._template.render(
+            title=self._title,
+            version=__version__,
+            numbers=self._numbers,
+            sections=self._sections,
         )
         path = self._folder / NAME
-        path.write_text(page, encoding="utf-8", errors="backslashreplace")
+        write(path, (page + "\n").encode(errors="backslashreplace"))
         return path
+
+    def _draw(
+        self,
+        name: str,
+        draw: Callable[..., Any],
+        *arguments: Any,
+        size: tuple[float, float],
+        **options: Any,
+    ) -> tuple[bytes, str]:
+        """Write a plot; gives the file's bytes and the title."""
+        figure = new_figure(size)
+        ax = draw(*arguments, ax=figure.subplots(), **options)
+        stream = BytesIO()
+        figure.savefig(stream, format="png", dpi=DPI)
+        write(self._folder / f"{name}.png", stream.getvalue())
+        return stream.getvalue(), str(ax.get_title(loc="left"))
+
+
+def _template() -> Any:
+    with require("plots"):
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+        from markupsafe import Markup
+    environment = Environment(
+        loader=PackageLoader("agr.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html", globals={"head": Markup(HEAD)})
+
+
+def _thumbnail(image: Any) -> str:
+    stream = BytesIO()
+    Image.fromarray(read_photo(image, SIDE)[0]).save(stream, "JPEG", quality=85)
+    return base64.b64encode(stream.getvalue()).decode()
 
 
 def _free(folder: Path) -> bool:

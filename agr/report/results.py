@@ -11,10 +11,12 @@ from sklearn.base import is_classifier
 from agr.datasets.faces import Faces
 from agr.evaluation.groups import Report, make_report
 from agr.evaluation.metrics import CS_YEARS, summary
-from agr.plots import pictures, results
-from agr.report.page import Page
+from agr.plots import results
+from agr.report.page import Number, Page
+from agr.report.words import column_title, group_in_words, in_words
 
 SAMPLE = 32
+LEAST = 30  # pictures of a group that is named in a headline; of fewer the score says little
 MOST_BINS = 20  # finer bins, such as single years, are too many for a table
 
 
@@ -47,6 +49,7 @@ def write_results(
     report = make_report(
         lambda rows: estimator.score_outputs(y[rows], outputs[rows]), len(y), groups
     )
+    page.headline(_numbers(report))
     _write_scores(page, report)
     if is_classifier(estimator):
         said = estimator.classes_[outputs.argmax(axis=1)]
@@ -124,15 +127,41 @@ def _write_pictures(
     captions = [f"{form.format(said[i])}\ntrue: {form.format(y[i])}" for i in chosen]
     off = f"more than {CS_YEARS} years off" if y.dtype.kind == "f" else "wrong"
     page.section("Pictures", [f"Drawn at random; above the prediction, framed where it is {off}."])
-    page.plot(
+    page.pictures(
         "pictures",
-        pictures.picture_grid,
         [X[i] for i in chosen],
         captions,
         marked=wrong[chosen],
         title="Predicted and true",
-        size=pictures.grid_size(len(chosen)),
     )
+
+
+def _numbers(report: Report) -> list[Number]:
+    """Give the scores one looks for first, and the group that is served worst."""
+    overall = report.overall
+    if "mae" in overall:
+        main, names = "mae", ["mae", "cs5", "bias"]
+    else:
+        main, names = "accuracy", ["accuracy", "balanced_accuracy", "macro_f1"]
+    units = {"mae": " years", "bias": " years"}
+    numbers = [
+        Number(in_words(name, overall[name]) + units.get(name, ""), column_title(name))
+        for name in names
+    ]
+    numbers.append(Number(f"{report.n:,}", "Pictures"))
+    scores = {
+        group: scores
+        for group, scores in report.by_group.items()
+        if scores["n"] >= LEAST and not np.isnan(scores[main])
+    }
+    if scores:
+        order = max if main == "mae" else min
+        worst = order(scores, key=lambda group: scores[group][main])
+        n = int(scores[worst]["n"])
+        value = in_words(main, scores[worst][main]) + units.get(main, "")
+        note = f"{column_title(main)}; {n:,} pictures"
+        numbers.append(Number(value, f"Weakest group: {group_in_words(worst)}", note))
+    return numbers
 
 
 def _ranges(

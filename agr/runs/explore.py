@@ -11,8 +11,8 @@ import pandas as pd
 
 from agr.datasets.faces import Faces
 from agr.evaluation.metrics import summary
-from agr.plots import people, pictures
-from agr.report.page import Page
+from agr.plots import people
+from agr.report.page import Number, Page
 from agr.runs.selection import Selection
 from agr.tasks import TASKS
 
@@ -119,6 +119,7 @@ def write_report(data: Selection | str | os.PathLike[str], folder: str | os.Path
     page = Page(Path(folder), f"{place.absolute().name}: labelled faces")
     found = explore(selection)
     root = place if place.is_dir() else place.parent
+    page.headline(_numbers(found))
     _write_people(page, found)
     _write_balancing(page, found)
     _write_flaws(page, found, root)
@@ -138,7 +139,7 @@ def _selection(data: Selection | str | os.PathLike[str]) -> Selection:
 def _write_people(page: Page, found: Exploration) -> None:
     report = found.faces.report
     aged = found.faces.table[found.faces.table["age"].notna()]
-    facts = [] if report is None else str(report).splitlines()[:1]
+    facts = [] if report is None else [f"{str(report).splitlines()[0].rstrip(':.')}."]
     if len(aged):
         facts.append(f"Ages from {aged['age'].min():g} to {aged['age'].max():g} years.")
     page.section("People", facts)
@@ -200,8 +201,40 @@ def _write_flaws(page: Page, found: Exploration, root: Path) -> None:
 
 
 def _grid(page: Page, name: str, rows: pd.DataFrame, captions: list[str], title: str) -> None:
-    size = pictures.grid_size(len(rows))
-    page.plot(name, pictures.picture_grid, list(rows["path"]), captions, size=size, title=title)
+    page.pictures(name, list(rows["path"]), captions, title=title)
+
+
+def _numbers(found: Exploration) -> list[Number]:
+    n = len(found.faces)
+    numbers = [Number(f"{n:,}", "pictures", f"{len(found.left_out):,} left out")]
+    ages = found.faces.table["age"].dropna()
+    if len(ages):
+        numbers.append(
+            Number(
+                f"{ages.min():g} to {ages.max():g}",
+                "years of age",
+                f"half are {ages.quantile(0.25):.0f} to {ages.quantile(0.75):.0f}",
+            )
+        )
+    for column in GROUPS:
+        shares = found.faces.table[column].value_counts(normalize=True)
+        if len(shares):
+            numbers.append(
+                Number(
+                    f"{shares.iloc[0]:.0%}".replace("%", " %"),
+                    f"labelled {shares.index[0]}, the most frequent {column}",
+                    f"fewest: {shares.index[-1]}, {shares.iloc[-1]:.0%}".replace("%", " %"),
+                )
+            )
+    groups = found.duplicates["group"].nunique()
+    numbers.append(
+        Number(
+            f"{len(found.duplicates):,}",
+            "pictures that have a copy",
+            f"in {groups:,} group{'s' if groups != 1 else ''}",
+        )
+    )
+    return numbers
 
 
 def _records(rows: pd.DataFrame) -> list[dict[Any, Any]]:

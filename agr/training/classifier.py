@@ -11,7 +11,7 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 
 from agr.core.answers import both_columns
-from agr.errors import LabelError, ParameterError, choice
+from agr.errors import ArtifactError, LabelError, ParameterError, choice
 from agr.evaluation.metrics import classification_metrics
 from agr.training.balancing import Strategy, find_strategy
 from agr.training.calibration import fit_temperature
@@ -169,7 +169,11 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         return {"temperature": temperature}
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:
-        self.classes_ = np.asarray(meaning["labels"])
+        if meaning.get("labels") != list(self.labels):
+            raise ArtifactError(
+                f"A model for {self.task} has the labels {', '.join(self.labels)}; got {meaning}."
+            )
+        self.classes_ = np.asarray(self.labels)
 
 
 def check_probabilities(soft: Floats, n: int) -> None:

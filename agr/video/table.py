@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 import time
 from collections.abc import Iterator
 from itertools import groupby
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agr._version import __version__
+from agr.core.files import put
 from agr.prediction import FIELDS, Face, columns_of, flatten, restore
 from agr.video.people import Person
 from agr.video.reading import Frame, Video
@@ -52,7 +54,9 @@ class Table:
     def __enter__(self) -> Self:
         known = self._complete()
         self._empty = not known
-        self._stream = self._part.open("r+" if known else "w", encoding="utf-8", newline="")
+        self._stream = open(
+            self._part, "r+" if known else "w", encoding="utf-8", newline="", opener=_open_no_link
+        )
         self._writer = csv.writer(self._stream, lineterminator="\n")
         self._stream.truncate(known)
         self._stream.seek(known)
@@ -68,7 +72,7 @@ class Table:
     ) -> None:
         self._stream.close()
         if error is None:
-            self._part.replace(self._path)
+            put(self._part, self._path)
         elif self._empty:
             self._part.unlink()
 
@@ -139,6 +143,11 @@ def run_settings(video: Video, **options: Any) -> dict[str, Any]:
     for name, value in options.items():
         settings[name] = str(value.resolve()) if isinstance(value, Path) else value
     return settings
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file whose name others could foresee, and so could make a link of."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _person(row: dict[str, str]) -> Person:

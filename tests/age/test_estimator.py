@@ -111,3 +111,12 @@ def test_interval_is_that_of_the_predictor(trained):
     inside = (model.y_test >= ends[:, 0]) & (model.y_test <= ends[:, 1])
     scores = estimator.evaluate(model.X_test, model.y_test).overall
     assert inside.mean() == pytest.approx(scores["coverage"])
+
+
+@pytest.mark.parametrize(
+    "y", [[True] * 4, np.ones(4, dtype=bool), [30, 40, True, 50], [np.bool_(True), 3, 4, 5]],
+    ids=["list", "array", "one-of-many", "numpy"],
+)  # fmt: skip
+def test_boolean_ages_are_refused(y):
+    with pytest.raises(LabelError, match="got True or False"):
+        AgeEstimator(network="tiny", image_size=16).fit(np.zeros((4, 16, 16, 3), np.uint8), y)

@@ -1,14 +1,23 @@
 import io
+import os
+import re
+import struct
+import subprocess
+import sys
+import threading
+import time
 import warnings
+import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image, PngImagePlugin
 
 from agr.core import images
-from agr.core.images import find_images, read_image, read_photo, resize
+from agr.core.images import FORMATS, SUFFIXES, find_images, read_image, read_photo, resize
 from agr.datasets.faces import scan
 from agr.errors import ImageError
 
@@ -18,6 +27,14 @@ TRUNCATED = "cannot be decoded"
 def encode(image, kind, **options):
     stream = io.BytesIO()
     image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def heic(image):
+    import pillow_heif
+
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(image).save(stream)
     return stream.getvalue()
 
 
@@ -207,7 +224,9 @@ class TestDamage:
 
     def test_empty_file(self, tmp_path):
         (tmp_path / "empty.png").touch()
-        with pytest.raises(ImageError, match=r"empty.png is not a picture in a known format \(bmp"):
+        with pytest.raises(
+            ImageError, match=r"empty.png is not a picture in a known format \(avif, bmp"
+        ):
             read_image(tmp_path / "empty.png")
 
     def test_text_file(self, tmp_path):
@@ -222,6 +241,309 @@ class TestDamage:
     def test_missing_file(self, tmp_path):
         with pytest.raises(ImageError, match="gone.jpg does not exist; check the path"):
             read_image(tmp_path / "gone.jpg")
+
+
+def grown(data, tag, value):
+    """Set a number of a little-endian TIFF's directory."""
+    data = bytearray(data)
+    start = struct.unpack_from("<I", data, 4)[0]
+    for k in range(struct.unpack_from("<H", data, start)[0]):
+        place = start + 2 + 12 * k
+        if struct.unpack_from("<H", data, place)[0] == tag:
+            struct.pack_into("<HII", data, place + 2, 4, 1, value)
+    return bytes(data)
+
+
+class TestAnyDamage:
+    """Whatever a decoder raises is the picture's fault, and never ends a list of pictures."""
+
+    @pytest.mark.parametrize(
+        "error",
+        [RuntimeError, IndexError, TypeError, OverflowError, AssertionError, NotImplementedError,
+         AttributeError, KeyError, MemoryError, RecursionError, struct.error, EOFError],
+    )  # fmt: skip
+    def test_of_every_kind(self, monkeypatch, red, error):
+        def fail(self):
+            raise error
+
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", fail)
+        with pytest.raises(ImageError, match=f"cannot be decoded: {error.__name__}"):
+            read_image(encode(red, "PNG"))
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+    def test_but_for_stops(self, monkeypatch, red, error):
+        def stop(self):
+            raise error
+
+        monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", stop)
+        with pytest.raises(error):
+            read_image(encode(red, "PNG"))
+
+    @pytest.mark.parametrize("read", [read_image, read_photo])
+    def test_heic(self, read, red):
+        pytest.importorskip("pillow_heif", reason="agr-faces[heic]")
+        data = heic(Image.fromarray(np.full((64, 64, 3), 90, np.uint8)))
+        assert read(data)[0] is not None
+        # Without its last bytes the decoder raises RuntimeError; without the table of places,
+        # there is no picture in it, which it tells as an IndexError.
+        without = [data.replace(box, b"free") for box in (b"iloc", b"pitm", b"ispe")]
+        for damaged in (data[:-20], data[:60], *without):
+            with pytest.raises(ImageError):
+                read(damaged)
+
+    def test_tiff_with_a_broken_size(self, red):
+        data = encode(red, "TIFF")
+        assert read_image(grown(data, 256, 8)).shape == (6, 8, 3)
+        for value in (0, 2**31, 2**32 - 1):
+            with pytest.raises(ImageError):
+                read_image(grown(data, 256, value))
+        data = bytearray(data)
+        start = struct.unpack_from("<I", data, 4)[0]
+        struct.pack_into("<H", data, start + 4, 2)  # the width as text, which raises TypeError
+        with pytest.raises(ImageError):
+            read_image(bytes(data))
+
+    @pytest.mark.parametrize("read", [read_image, lambda data: read_photo(data)[0]])
+    def test_png_without_its_palette(self, read):
+        data = encode(Image.new("P", (20_000, 1)), "PNG")
+        start = data.index(b"PLTE") - 4
+        end = start + 12 + struct.unpack_from(">I", data, start)[0]
+        try:
+            pixels = read(data[:start] + data[end:])
+        except ImageError:
+            return
+        assert pixels.shape[2] == 3
+
+    def test_a_list_goes_on(self, red, tmp_path):
+        from agr import Predictor
+
+        bad = encode(red, "TIFF")[:40]
+        results = Predictor(["gender"]).predict([encode(red, "PNG"), bad, encode(red, "PNG")])
+        assert [bool(one.error) for one in results] == [False, True, False]
+        assert results[0] == results[2]
+
+    @pytest.mark.parametrize("path", ["a\0b.png", "x" * 5000, "x" * 100_000 + "/y.jpg"], ids=len)
+    def test_impossible_paths(self, path):
+        with pytest.raises(ImageError, match="cannot be decoded|does not exist"):
+            read_image(path)
+        assert find_images([path]) == [Path(path)]
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "face.jpg")
+        with pytest.raises(ImageError, match="face.jpg is no regular file; expected one picture"):
+            read_image(tmp_path / "face.jpg")
+
+    def test_a_file_object_that_cannot_seek_and_one_of_text(self, red):
+        class Plain:
+            def __init__(self, content):
+                self.read = lambda n: content
+
+        assert read_image(Plain(encode(red, "PNG"))).shape == (6, 8, 3)
+        with pytest.raises(ImageError, match="cannot be decoded"):
+            read_image(io.StringIO("a picture"))
+
+
+class TestOnlyNamedFormats:
+    def test_every_format_is_read(self, red):
+        for kind, (suffixes, _) in FORMATS.items():
+            if kind == "HEIF":
+                pytest.importorskip("pillow_heif", reason="agr-faces[heic]")
+            data = heic(red) if kind == "HEIF" else encode(red, kind)
+            assert read_image(data).shape == (6, 8, 3), kind
+            assert all(suffix in SUFFIXES for suffix in suffixes)
+
+    @pytest.mark.parametrize("kind", ["DDS", "ICO", "PCX", "PPM", "SGI", "SPIDER", "TGA", "EPS"])
+    @pytest.mark.parametrize("read", [read_image, read_photo])
+    def test_no_other_one(self, red, kind, read):
+        image = red.convert("F") if kind == "SPIDER" else red
+        with pytest.raises(ImageError, match="is not a picture in a known format"):
+            read(encode(image, kind))
+
+    def test_no_program_is_started(self, red, tmp_path, monkeypatch):
+        (tmp_path / "face.jpg").write_bytes(encode(red, "EPS"))
+        called = tmp_path / "called"
+        (tmp_path / "gs").write_text(f"#!/bin/sh\ntouch {called}\n")
+        (tmp_path / "gs").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)  # Pillow looks for it once
+        with pytest.raises(ImageError, match="face.jpg is not a picture in a known format"):
+            read_image(tmp_path / "face.jpg")
+        assert not called.exists()
+
+    def test_avif_under_the_brand_that_heic_has_too(self, red):
+        data = encode(red, "AVIF")
+        assert data[8:12] == b"avif"
+        assert b"mif1" in data[:64]
+        turned = data[:8] + b"mif1" + data[12:]
+        assert read_image(turned).shape == (6, 8, 3)
+
+
+PEAK = """
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from agr.core.images import read_image, read_photo
+from agr.errors import ImageError
+
+def read(path):
+    try:
+        return read_photo(path)[0].shape if kind == "photo" else read_image(path).shape
+    except ImageError as error:
+        return str(error)
+
+kind, small, *paths = sys.argv[1:]
+read(small)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+with ThreadPoolExecutor(8) as pool:
+    found = list(pool.map(read, paths))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, *found, sep="\\n")
+"""
+
+
+BOMBS = {
+    "16-bit": lambda: encode(Image.fromarray(np.zeros((5000, 5000), np.uint16)), "PNG"),
+    "alpha": lambda: encode(Image.new("RGBA", (5000, 5000)), "PNG"),
+    "palette": lambda: encode(Image.new("P", (7000, 7000)), "PNG"),
+    "cmyk": lambda: encode(Image.new("CMYK", (5000, 5000)), "TIFF", compression="tiff_deflate"),
+    "webp": lambda: encode(Image.new("RGB", (4000, 4000)), "WEBP", lossless=True, method=0),
+    "avif": lambda: encode(Image.new("RGB", (4000, 4000)), "AVIF", speed=10),
+    "progressive": lambda: encode(Image.new("RGB", (6000, 6000)), "JPEG", progressive=True),
+}
+
+
+@pytest.fixture(scope="module")
+def bombs(tmp_path_factory):
+    """Write small files that decode to many pixels; gives their paths."""
+    folder = tmp_path_factory.mktemp("bombs")
+    for name, make in BOMBS.items():
+        (folder / name).write_bytes(make())
+    return [folder / name for name in BOMBS]
+
+
+class TestBoundedMemory:
+    """What decoding takes beyond what the process has anyway, with eight threads."""
+
+    @pytest.mark.parametrize(("kind", "side"), [("crop", 2048), ("photo", 4096)])
+    def test_all_at_once(self, kind, side, bombs, tmp_path, environment, red):
+        red.save(tmp_path / "small.png")
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", PEAK, kind, tmp_path / "small.png", *bombs],
+            env=environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        peak, *found = done.stdout.splitlines()
+        sides = [min(side, 4000) if name in ("webp", "avif") else side for name in BOMBS]
+        assert found == [f"({side}, {side}, 3)" for side in sides]
+        assert int(peak) < 520
+
+    def test_what_takes_more_is_refused_before_it_is_decoded(self, monkeypatch):
+        data = encode(Image.new("RGBA", (9400, 9400)), "PNG", compress_level=1)
+        monkeypatch.setattr(Image.Image, "load", lambda self: pytest.fail("was decoded"))
+        with pytest.raises(ImageError, match="takes .* MB to be decoded; at most 400 are used"):
+            read_photo(data)
+
+    def test_what_lies_in_memory_already_is_not_counted(self, monkeypatch):
+        monkeypatch.setattr(images, "_DECODING", images.Budget(400))
+        image = Image.new("RGB", (8, 6))
+        assert read_image(image).shape == (6, 8, 3)
+        with pytest.raises(ImageError, match="to be decoded"):
+            read_image(encode(image, "PNG"))
+
+    def test_thin_pictures(self):
+        """A resampling filter for a picture of one row takes more memory than the picture."""
+        with pytest.raises(ImageError, match="at most 65,535|65,535 in a row or column"):
+            read_photo(encode(Image.new("L", (80_000_000, 1)), "PNG"))
+
+    def test_16_bit_is_exact_across_strips(self, monkeypatch):
+        monkeypatch.setattr(images, "_STRIP", 64)
+        values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+        pixels = read_image(encode(Image.fromarray(values), "PNG"))
+        np.testing.assert_array_equal(pixels[..., 0], values // 257)
+
+    @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "CMYK", "F"])
+    def test_strips_give_what_the_whole_gives(self, monkeypatch, mode):
+        noise = np.random.default_rng(0).integers(0, 256, (90, 70, 4), np.uint8)
+        by = {"P": "RGB", "CMYK": "RGB", "F": "L"}.get(mode, "RGBA")
+        image = Image.fromarray(noise).convert(by).convert(mode)
+        whole, scale = read_photo(image, 40)
+        monkeypatch.setattr(images, "_STRIP", 140)  # two rows
+        np.testing.assert_array_equal(read_photo(image, 40)[0], whole)
+        assert whole.shape == (40, 31, 3)
+        assert scale == 90 / 40
+
+    def test_a_callers_own_image_stays_as_it_was(self):
+        lazy = Image.open(io.BytesIO(encode(Image.new("RGB", (4200, 4200)), "JPEG")))
+        assert read_image(lazy).shape == (2048, 2048, 3)
+        assert lazy.size == (4200, 4200)
+
+    def test_crops_are_shrunk_as_they_are_decoded(self):
+        assert read_image(encode(Image.new("RGB", (4200, 2100)), "JPEG")).shape == (1024, 2048, 3)
+
+
+class TestBoundedWork:
+    def bomb(self, scans, side=5000):
+        """Make a progressive JPEG that goes over its pixels again and again."""
+        data = encode(Image.new("RGB", (side, side), (90, 128, 70)), "JPEG", progressive=True)
+        starts = [match.start() for match in re.finditer(b"\xff\xda", data)]
+        last = data[starts[-1] : -2]
+        return data[:-2] + last * (scans - len(starts)) + data[-2:]
+
+    def test_too_many_scans(self):
+        with pytest.raises(ImageError, match="has 100 scans; too many for a JPEG of 25,000,000"):
+            read_image(self.bomb(100))
+        assert read_image(self.bomb(12, side=500)).shape == (500, 500, 3)
+
+    def test_scans_of_the_thumbnail_and_of_what_follows_do_not_count(self):
+        data = encode(Image.new("RGB", (3000, 3000)), "JPEG", comment=b"\xff\xda" * 20_000)
+        assert read_image(data + b"\xff\xda" * 20_000).shape == (2048, 2048, 3)
+        data = encode(Image.new("RGB", (3000, 3000)), "JPEG", comment=b"\xff\xda" * 20_000,
+                      progressive=True)  # fmt: skip
+        assert read_image(data + b"\xff\xda" * 20_000).shape == (2048, 2048, 3)
+
+    def test_a_flood_of_tiny_blocks(self, red):
+        data = encode(red, "PNG")
+        chunk = struct.pack(">I4sI", 0, b"prVt", zlib.crc32(b"prVt"))
+        assert read_image(data[:33] + chunk * 1000 + data[33:]).shape == (6, 8, 3)
+        with pytest.raises(ImageError, match="more than 200,000 parts"):
+            read_image(data[:33] + chunk * 300_000 + data[33:])
+
+
+class TestBudget:
+    def test_no_more_than_the_total_is_held(self):
+        budget, held, most = images.Budget(10), [], []
+
+        def work(n):
+            with budget.hold(n):
+                held.append(n)
+                most.append(sum(held))
+                time.sleep(0.002)
+                held.remove(n)
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(work, [4, 3, 10, 1, 6, 2, 5, 9] * 4))
+        assert max(most) <= 10
+        assert any(total > 6 for total in most)
+
+    def test_who_waits_for_much_is_not_overtaken(self):
+        budget, order = images.Budget(10), []
+        threads = []
+
+        def work(n):
+            with budget.hold(n):
+                order.append(n)
+
+        with budget.hold(5):
+            for n in (10, 1):
+                threads.append(threading.Thread(target=work, args=(n,)))
+                threads[-1].start()
+                time.sleep(0.2)
+        for thread in threads:
+            thread.join(20)
+        assert order == [10, 1]
+
+    def test_an_error_gives_the_bytes_back(self):
+        budget = images.Budget(10)
+        for _ in range(3):
+            with pytest.raises(ValueError, match="no"), budget.hold(10):
+                raise ValueError("no")
 
 
 class TestTooLarge:
@@ -241,7 +563,7 @@ class TestTooLarge:
 
     def test_warning_as_error_is_an_image_error(self, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
-        data = encode(Image.new("RGB", (8, 6)), "PNG")
+        data = encode(Image.new("RGB", (8, 6)), "BMP")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(ImageError, match="decompression bomb"):
@@ -250,7 +572,7 @@ class TestTooLarge:
     def test_bomb(self, monkeypatch):
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
         with pytest.raises(ImageError, match="decompression bomb"):
-            read_image(encode(Image.new("RGB", (8, 6)), "PNG"))
+            read_image(encode(Image.new("RGB", (8, 6)), "BMP"))
 
     def test_pillow_warns_only_above_the_limit(self):
         assert Image.MAX_IMAGE_PIXELS >= images.MAX_PIXELS

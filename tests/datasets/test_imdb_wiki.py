@@ -1,10 +1,11 @@
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from agr.datasets import imdb_wiki
+from agr.datasets import imdb_wiki, matlab
 from agr.errors import DatasetError, ParameterError
 
 NAN = float("nan")
@@ -23,6 +24,17 @@ GOOD = {
     "face_score": 3.5,
     "second_face_score": NAN,
 }
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Read in this process, which takes no second a file; what is damaged is read as users do."""
+
+    def read_here(path, names, numbers):
+        told, fields = matlab._read(str(path), names, numbers)
+        return told["name"], told["places"], fields
+
+    monkeypatch.setattr(imdb_wiki, "read_struct", read_here)
 
 
 def entry(**changes):
@@ -121,6 +133,7 @@ class TestAge:
         np.testing.assert_array_equal(ages, [NAN, 8, 0, NAN])
 
 
+@pytest.mark.usefixtures("quick")
 class TestRules:
     RULES = (
         "impossible birth date",
@@ -214,6 +227,7 @@ class TestRules:
         assert imdb_wiki.read(path).report.dropped["missing or unreadable picture"] == ()
 
 
+@pytest.mark.usefixtures("quick")
 class TestStrict:
     def test_bad_entries_raise(self, tmp_path):
         entries = [entry(), entry(full_path="a.jpg", dob=NAN), entry(full_path="b.jpg", gender=NAN)]
@@ -261,7 +275,7 @@ class TestFile:
     def test_truncated_anywhere(self, tmp_path):
         path = write(tmp_path / "imdb.mat", entry())
         whole = path.read_bytes()
-        for length in range(0, len(whole), 9):
+        for length in range(0, len(whole), len(whole) // 6):
             path.write_bytes(whole[:length])
             with pytest.raises(DatasetError):
                 imdb_wiki.read(path, check_images=False)
@@ -298,3 +312,30 @@ class TestFile:
         path = write(tmp_path / "imdb.mat", entry(), without=("dob",), dob="1960-01-01")
         with pytest.raises(DatasetError, match="a field of 'imdb' is no number"):
             imdb_wiki.read(path)
+
+    @pytest.mark.parametrize("shape", [(2, 2), (3, 2, 1)], ids=str)
+    def test_fields_of_two_dimensions(self, tmp_path, shape):
+        fields = {field: np.ones(shape) for field in GOOD if field != "full_path"}
+        cells = np.empty(shape, dtype=object)
+        cells[:] = "a.jpg"
+        savemat(tmp_path / "imdb.mat", {"imdb": {"full_path": cells, **fields}})
+        with pytest.raises(DatasetError, match="differ in length.*'full_path': [23]x2"):
+            imdb_wiki.read(tmp_path / "imdb.mat", check_images=False)
+
+    def test_an_impossible_path(self):
+        with pytest.raises(DatasetError, match="does not exist or is no file"):
+            imdb_wiki.read("x" * 100_000)
+
+
+def test_what_crashes_the_reader_ends_in_an_error(tmp_path):
+    """Damage that ends the interpreter: found by altering bytes of this very file."""
+    path = write(tmp_path / "imdb.mat", *[entry(full_path=f"{k}.jpg") for k in range(3)])
+    crash = tmp_path / "crash.py"
+    crash.write_text(Path(matlab.__file__).read_text().replace(
+        "    contents = loadmat(", "    os.kill(os.getpid(), 11)\n    contents = loadmat("
+    ))  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matlab, "__file__", str(crash))
+        with pytest.raises(DatasetError, match=r"it crashed the reader with signal 11\."):
+            imdb_wiki.read(path, check_images=False)
+    assert len(imdb_wiki.read(path, check_images=False)) == 3

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import sys
 
@@ -5,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from agr.datasets import table
+from agr.datasets import read_any, table
 from agr.errors import DatasetError, MissingExtraError, ParameterError
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
@@ -318,3 +319,58 @@ class TestStrict:
     def test_nothing_good(self):
         with pytest.raises(DatasetError, match="(?s)No entry is good: 0 of 2.*got 'm'"):
             read({"path": ["a", "b"], "gender": ["m", "f"]})
+
+
+class TestDamagedParquet:
+    @pytest.fixture
+    def parquet(self, tmp_path):
+        pytest.importorskip("pyarrow", reason="parquet is an extra: agr-faces[parquet]")
+        path = tmp_path / "mine.parquet"
+        columns = {"path": ["one.jpg", "two.jpg"], "age": [3, 4], "gender": ["female", "male"]}
+        pd.DataFrame(columns).to_parquet(path, compression=None)
+        return path
+
+    @pytest.mark.parametrize("text", [b"two.jpg", b"female"], ids=["path", "gender"])
+    def test_text_that_is_no_utf_8(self, parquet, text):
+        damaged = parquet.read_bytes().replace(text, text[:2] + b"\xff" + text[3:])
+        parquet.write_bytes(damaged)
+        with pytest.raises(DatasetError, match="holds text that is no UTF-8"):
+            table.read(parquet, check_images=False)
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            '{"columns": [{"name": "path", "field_name": "path"}]',
+            '{"columns": [7]',
+            '{"columns": 7',
+        ],
+        ids=["no-type", "number", "no-list"],
+    )
+    def test_what_pandas_says_of_its_columns(self, parquet, told):
+        import pyarrow.parquet as pq
+
+        about = f'{told}, "index_columns": [], "column_indexes": [{{"name": null}}]}}'
+        held = pq.read_table(parquet).replace_schema_metadata({"pandas": about})
+        pq.write_table(held, parquet)
+        with pytest.raises(DatasetError, match="cannot be read as a parquet file"):
+            table.read(parquet, check_images=False)
+
+    def test_any_byte(self, parquet):
+        whole = parquet.read_bytes()
+        for place in range(0, len(whole), 41):
+            parquet.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+            with contextlib.suppress(DatasetError):
+                table.read(parquet, check_images=False)
+
+
+def test_boolean_ages_are_refused():
+    with pytest.raises(DatasetError, match="(?s)No entry is good.*impossible age: a.jpg, b.jpg"):
+        read({"path": ["a.jpg", "b.jpg"], "age": [True, False]})
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000 + ".csv", "a\0b.csv", "a\0b.parquet"], ids=len)
+def test_impossible_paths(name):
+    with pytest.raises(DatasetError, match="cannot be read|does not exist"):
+        table.read(name)
+    with pytest.raises(DatasetError, match="not there"):
+        read_any(name)

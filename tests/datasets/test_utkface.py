@@ -60,10 +60,13 @@ def test_harmless_slips(draw, name):
         "26 _1_0_20170109142408075.jpg",
         "x26_1_0_20170109142408075.jpg",
         "portrait.jpg",
+        "\u0662\u0666_1_0_20170109142408075.jpg",
+        "26_1_0_\u0662\u0660\u0661\u0667.jpg",
     ],
     ids=[
         "no-race", "no-race-3", "no-gender-race", "gender-code", "race-code", "no-age",
         "negative", "four-digits", "no-stamp", "joined-codes", "blank-in-age", "prefix", "no-field",
+        "arabic-digits", "arabic-stamp",
     ],
 )  # fmt: skip
 def test_malformed_names_are_left_out_and_named(draw, name):
@@ -71,7 +74,16 @@ def test_malformed_names_are_left_out_and_named(draw, name):
     assert len(faces) == 1
     assert faces.table["age"].tolist() == [26]
     assert faces.report.n_found == 2
-    assert faces.report.dropped == {"malformed name": (name,), "unreadable picture": ()}
+    expected = {"malformed name": (name,), "impossible age": (), "unreadable picture": ()}
+    assert faces.report.dropped == expected
+
+
+@pytest.mark.parametrize("age", [121, 150, 999])
+def test_impossible_ages_are_left_out_and_named(draw, age):
+    name = f"{age}_1_0_20170109142408075.jpg"
+    faces = utkface.read(draw(GOOD, name, "120_1_0_2017.jpg"))
+    assert faces.table["age"].tolist() == [120, 26]
+    assert faces.report.dropped["impossible age"] == (name,)
 
 
 def test_unreadable_pictures_are_left_out_and_named(draw):
@@ -130,3 +142,15 @@ class TestFolder:
     def test_without_utkface_pictures(self, draw, names):
         with pytest.raises(DatasetError, match="no picture named AGE_GENDER_RACE_TIME"):
             utkface.read(draw(*names))
+
+    def test_with_broken_pictures_only(self, draw):
+        root = draw()
+        for k in range(3):
+            (root / f"26_1_0_{k}.jpg").write_bytes(b"broken")
+        with pytest.raises(DatasetError, match="(?s)No picture in .* can be read; first: .*_0.jpg"):
+            utkface.read(root)
+
+    @pytest.mark.parametrize("root", ["x" * 100_000, "a\0b"], ids=["long", "nul"])
+    def test_impossible_paths(self, root):
+        with pytest.raises(DatasetError, match="is not a folder"):
+            utkface.read(root)

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agr.photo.annotate import BACKGROUND, LINE, TEXT, annotate, label_lines
+from agr.photo.annotate import BACKGROUND, COLOURS, LINE, TEXT, annotate, label_lines
 from agr.prediction import Face
+from agr.video.people import Person
 
 FACE = Face(
     age=33.4,
@@ -69,6 +70,35 @@ class TestAnnotate:
         photo = Image.new("RGB", (640, 480))
         alone = sum(letters(annotate(photo, [face])).sum() for face in faces)
         assert letters(annotate(photo, faces)).sum() == alone
+
+    def test_everybody_has_a_colour_and_no_label_covers_a_face(self):
+        """Twelve faces that leave room only between the rows."""
+        boxes = [
+            (10 + 104 * (k % 6), 60 + 220 * (k // 6), 100 + 104 * (k % 6), 180 + 220 * (k // 6))
+            for k in range(12)
+        ]
+        photo = Image.new("RGB", (640, 480), (90, 90, 90))
+        drawn = np.asarray(annotate(photo, [at(box) for box in boxes]))
+        for (left, top, right, bottom), colour in zip(boxes, COLOURS, strict=True):
+            assert (drawn[top + 4 : bottom - 4, left + 4 : right - 4] == 90).all()
+            assert (drawn[top + 20 : bottom - 20, left : left + 2] == colour).all()
+        assert len(set(COLOURS)) == 12
+        alone = letters(annotate(photo, [at(boxes[0])])).sum()
+        assert letters(Image.fromarray(drawn)).sum() > 6 * alone  # every label is there, if small
+
+    def test_a_label_that_stands_apart_is_joined_to_its_face(self):
+        """A tall face with neighbours around it; free is only the far right."""
+        boxes = [(150, 5, 250, 475), (0, 0, 140, 480), (260, 0, 420, 480)]
+        drawn = np.asarray(annotate(Image.new("RGB", (900, 480)), [at(box) for box in boxes]))
+        joined = (drawn[:, 500:] == COLOURS[0]).all(-1)
+        assert joined.any()  # its plate
+        assert (drawn[:, 430:440] == COLOURS[0]).all(-1).any()  # the line to it
+
+    def test_people_of_a_video_keep_the_colour_of_their_id(self):
+        person = Person(**vars(FACE), id=14)
+        found = colours(annotate(Image.new("RGB", (640, 480)), [person]))
+        assert COLOURS[1] in found
+        assert COLOURS[0] not in found
 
     def test_large_photos_are_shrunk_with_their_boxes(self):
         drawn = annotate(Image.new("RGB", (1280, 960)), [FACE], max_side=640)

@@ -145,12 +145,12 @@ class TestYuNet:
         photo, _ = place(astronaut, (640, 480), [(20, 40, 200, 0), (300, 40, 300, 0)])
         detector = YuNet()
         assert len(detector(photo)) == 2
-        scores = iter([0.9, 0.4])
+        scores = iter([0.99, 0.05])
         monkeypatch.setattr(
             CenterFace, "look_again", lambda self, image, found: [(f, next(scores)) for f in found]
         )
         (face,) = detector(photo)
-        assert face.score == 0.9
+        assert face.score == 0.99
         assert face.box[0] > 250
 
     def test_small_faces_that_it_is_unsure_of(self, astronaut):
@@ -161,6 +161,13 @@ class TestYuNet:
         assert first < 0.5
         (face,) = YuNet()(photo)
         assert face.score > 0.5
+
+    def test_a_face_that_fills_the_photo_is_one(self, astronaut):
+        crop = np.asarray(Image.fromarray(astronaut).crop((40, 40, 160, 160)).resize((640, 640)))
+        (face,) = YuNet()(crop)
+        left, _, right, _ = face.box
+        assert abs((left + right) / 2 - 320) < 64
+        assert right - left > 500
 
     def test_finds_what_centerface_finds(self, astronaut):
         spots = [(10 + 90 * k, 10 + 90 * j, 80, 0) for j in range(5) for k in range(7)]

@@ -14,7 +14,8 @@ from agr.cli import app
 from agr.datasets import read_any
 from agr.datasets.faces import AGE_GROUPS
 from agr.report.page import Page
-from agr.report.results import write_results
+from agr.report.results import LEAST, write_results
+from agr.report.words import group_in_words
 from agr.runs.evaluate import evaluate_faces
 
 pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
@@ -80,8 +81,38 @@ class TestPage:
         task, folder, _ = case
         page = (folder / "index.html").read_text()
         n_plots = len([name for name in FILES[task] if name.endswith(".png")])
-        assert page.count('src="data:image/png;base64,') == n_plots == page.count("<img")
+        n_pictures = page.count('src="data:image/jpeg;base64,')
+        assert page.count('src="data:image/png;base64,') == n_plots - 1  # pictures.png is a wall
+        assert page.count("<img") == n_plots - 1 + n_pictures
+        assert n_pictures > 10
         assert not re.search(r"https?://|<script|<link", page)
+
+    def test_headline_is_the_overall_score(self, case, trained, drawn_utkface):
+        task, folder, _ = case
+        page = (folder / "index.html").read_text()
+        report = evaluate_faces(trained[task].estimator, read_any(drawn_utkface))
+        numbers = dict(re.findall(r"<dt>(.*)</dt><dd>(.*?)</dd>", page))
+        if task == "age":
+            assert numbers["Mean absolute error"] == f"{report.overall['mae']:.2f} years"
+        else:
+            assert numbers["Accuracy"] == f"{report.overall['accuracy']:.1%}".replace("%", " %")
+        assert numbers["Pictures"] == str(report.n)
+        (weakest,) = [label for label in numbers if label.startswith("Weakest group: ")]
+        group = weakest.removeprefix("Weakest group: ")
+        large = {name: one for name, one in report.by_group.items() if one["n"] >= LEAST}
+        bad = {name: one.get("mae", -one.get("accuracy", 0)) for name, one in large.items()}
+        assert group == group_in_words(max(bad, key=bad.__getitem__))
+
+    def test_wrong_pictures_are_marked(self, case):
+        task, folder, _ = case
+        page = (folder / "index.html").read_text()
+        captions = re.findall(r'<li( class="marked")?><img[^>]*>(.*?)\n?true: (.*)</li>', page)
+        assert captions
+        for marked, said, true in captions:
+            said = re.sub("<.*>", "", said)
+            wrong = abs(int(said) - int(true)) > 5 if task == "age" else said != true
+            if task != "age" or abs(abs(int(said) - int(true)) - 5) > 1:  # rounded
+                assert bool(marked) is wrong, (said, true)
 
 
 def test_history_is_the_trainings(trained, drawn_utkface, tmp_path):

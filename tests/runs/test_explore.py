@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import resource
 import subprocess
 import sys
 
@@ -164,9 +165,13 @@ class TestReport:
 
     def test_page_needs_no_other_file(self, written):
         _, page = written
-        sources = re.findall(r'<img alt="([^"]+)" src="([^"]{30})', page)
-        assert len(sources) == len(PLOTS)
-        assert all(source.startswith("data:image/png;base64,") for _, source in sources)
+        sources = re.findall(r'<img alt="([^"]*)" src="([^"]{23})', page)
+        assert len(sources) == page.count("<img")
+        plots = [alt for alt, source in sources if source.startswith("data:image/png;base64,")]
+        assert len(plots) == len(PLOTS - {"duplicates", "sample"})
+        assert all(plots)
+        pictures = [source for _, source in sources if source == "data:image/jpeg;base64,"]
+        assert len(pictures) == len(sources) - len(plots) == 25 + 2  # the sample and the copies
         assert not re.search(r"https?://|<script|<link|@import|url\(", page)
 
     def test_names_are_escaped(self, written):
@@ -175,6 +180,18 @@ class TestReport:
         assert "39_1_2017&lt;i&gt;.png" in page
         assert "<i>" not in page
         assert "<b>" not in page
+
+    def test_headline(self, written):
+        _, page = written
+        found = re.findall(r"<dt>(.*)</dt><dd>(.*?)</dd><dd class=\"note\">(.*?)</dd>", page)
+        assert found == [
+            ("pictures", "25", "2 left out"),
+            ("years of age", "10 to 50", "half are 16 to 28"),
+            ("labelled female, the most frequent gender", "64 %", "fewest: male, 36\xa0%"),
+            ("labelled black, the most frequent race", "28 %", "fewest: indian, 24\xa0%"),
+            ("pictures that have a copy", "2", "in 1 group"),
+        ]
+        assert page.index("<dt>") < page.index("<section")
 
     def test_facts(self, written):
         _, page = written
@@ -254,6 +271,16 @@ class TestCommand:
         assert found.stderr == 'Error: Plots need matplotlib: pip install "agr-faces[plots]"\n'
         assert not (tmp_path / "r").exists()
 
+    def test_without_jinja2(self, folder, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "jinja2", None)
+        monkeypatch.setattr(
+            "agr.runs.selection.read_any", lambda *_, **__: pytest.fail("read for nothing")
+        )
+        found = self.run(folder, "--output", tmp_path / "r")
+        assert found.exit_code == 2
+        assert found.stderr == 'Error: Plots need jinja2: pip install "agr-faces[plots]"\n'
+        assert not (tmp_path / "r").exists()
+
     def test_loads_no_tensorflow(self, folder, tmp_path, environment):
         code = (
             "import sys\nfrom agr.cli import app\n"
@@ -281,3 +308,17 @@ def test_real_pictures(utkface_dir, tmp_path):
     assert found.counts["pictures"].sum() == n - len(found.left_out) > 150
     assert found.counts[["gender", "race"]].nunique().tolist() == [2, 5]
     assert write_report(tmp_path / "some", tmp_path / "report").stat().st_size > 500_000
+
+
+def test_a_page_that_does_not_fit_on_the_disk_is_told_as_unfinished(tmp_path):
+    page = Page(tmp_path / "report", "Large")
+    page.section("Facts", ["x" * 200_000])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # bytes; stands for a full disk
+    try:
+        with pytest.raises(OSError, match="too large"):
+            page.write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "was not finished" in (tmp_path / "report" / "index.html").read_text()
+    assert os.listdir(tmp_path / "report") == ["index.html"]

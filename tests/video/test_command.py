@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from agr.cli import app
-from agr.photo.annotate import LINE
+from agr.photo.annotate import COLOURS
 
 
 def run(*words):
@@ -69,10 +69,14 @@ class TestFile:
         with av.open(str(whole[0] / "seen.mp4")) as container:
             frames = [(f.time, f.to_ndarray(format="rgb24")) for f in container.decode()]
         assert [time for time, _ in frames] == pytest.approx(np.arange(24) / 8)
-        drawn = [(abs(pixels.astype(int) - LINE).max(-1) < 60).sum() for _, pixels in frames]
-        assert min(drawn[:10]) > 200
-        assert max(drawn[10:20]) == 0
-        assert min(drawn[20:]) > 100
+        first, second, third = (
+            [(abs(pixels.astype(int) - colour).max(-1) < 60).sum() for _, pixels in frames]
+            for colour in COLOURS[:3]
+        )
+        assert min(first[:10]) > 100
+        assert min(second[:10]) > 100
+        assert max(first[10:] + second[10:]) == 0
+        assert min(third[20:]) > 100
 
     def test_nothing_else_is_left(self, whole):
         assert sorted(path.name for path in whole[0].iterdir()) == ["rows.csv", "seen.mp4"]

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
@@ -143,3 +144,24 @@ class TestRunSettings:
     def test_a_camera_never_shows_the_same_twice(self):
         camera = SimpleNamespace(name="0", live=True)
         assert run_settings(camera) != run_settings(camera)
+
+
+def test_a_link_in_place_of_the_rows_is_not_written_through(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("precious")
+    table = Table(tmp_path / "x.csv", {"a": 1})
+    os.symlink(other, str(table))
+    with pytest.raises(OSError, match="symbolic link"), table:
+        pass
+    assert other.read_text() == "precious"
+
+
+def test_the_tables_rights_and_link_stay(tmp_path):
+    (tmp_path / "real.csv").write_text("old")
+    (tmp_path / "real.csv").chmod(0o600)
+    (tmp_path / "x.csv").symlink_to("real.csv")
+    with Table(tmp_path / "x.csv", {"a": 1}):
+        pass
+    assert (tmp_path / "x.csv").is_symlink()
+    assert (tmp_path / "real.csv").read_text().startswith("frame,")
+    assert (tmp_path / "real.csv").stat().st_mode & 0o777 == 0o600

@@ -1,5 +1,8 @@
 // The camera: its picture, and what is drawn over it.
 
+import { common, drawMarks } from "./draw.js";
+import { brief } from "./words.js";
+
 const SIDE = 960; // of what is sent, at most
 const PAUSE = 200; // milliseconds between the starts of two live answers, at least
 
@@ -8,7 +11,8 @@ export class Camera {
     Object.assign(this, { stage, video, overlay });
     this.stream = null;
     this.facing = "user";
-    new ResizeObserver(() => this.stream && this.draw(this.rows ?? [])).observe(stage);
+    this.people = [];
+    new ResizeObserver(() => this.stream && this.paint()).observe(stage);
   }
 
   async open(constraints = { facingMode: { ideal: this.facing } }) {
@@ -86,7 +90,11 @@ export class Camera {
   }
 
   draw(rows) {
-    this.rows = rows;
+    this.people = this.follows(rows);
+    this.paint();
+  }
+
+  paint() {
     const { videoWidth: width, videoHeight: height } = this.video;
     const ratio = devicePixelRatio || 1;
     const shown = this.stage.clientWidth;
@@ -96,48 +104,38 @@ export class Camera {
     this.overlay.height = height * factor * ratio;
     const context = this.overlay.getContext("2d");
     context.scale(ratio, ratio);
-    for (const row of rows.filter((row) => row.error === null)) {
-      const place = this.place(row.box.map((v) => v / this.scale), factor);
-      outline(context, place);
-      label(context, place, text(row), shown);
+    const marks = this.people.map(({ row, person }) => ({
+      box: this.place(row.box.map((v) => v / this.scale), factor),
+      person,
+      text: brief(row),
+    }));
+    drawMarks(context, marks, shown, height * factor);
+  }
+
+  // Whoever is where somebody was in the last answer keeps that one's colour.
+  follows(rows) {
+    const taken = new Set();
+    const people = rows.filter((row) => row.error === null).map((row) => {
+      const near = this.people
+        .filter(({ person }) => !taken.has(person))
+        .map((known) => ({ person: known.person, shared: common(known.row.box, row.box) }))
+        .reduce((a, b) => (b.shared > a.shared ? b : a), { person: null, shared: 0 });
+      taken.add(near.person);
+      return { row, person: near.person };
+    });
+    for (const one of people) {
+      for (let free = 0; one.person === null; free++) if (!taken.has(free)) one.person = free;
+      taken.add(one.person);
     }
+    return people;
   }
 
   // From the picture's pixels to the page's, turned round where the picture is.
   place([left, top, right, bottom], factor) {
-    const mirrored = this.stage.classList.contains("mirrored");
-    const x = mirrored ? this.video.videoWidth - right : left;
-    return { x: x * factor, y: top * factor, width: (right - left) * factor, height: (bottom - top) * factor };
+    const { videoWidth: width } = this.video;
+    const [x0, x1] = this.stage.classList.contains("mirrored") ? [width - right, width - left] : [left, right];
+    return [x0, top, x1, bottom].map((v) => v * factor);
   }
-}
-
-function outline(context, { x, y, width, height }) {
-  for (const [line, colour] of [[5, "rgb(0 0 0 / 60%)"], [2.5, "#57cfc5"]]) {
-    context.lineWidth = line;
-    context.strokeStyle = colour;
-    context.beginPath();
-    context.roundRect(x, y, width, height, 10);
-    context.stroke();
-  }
-}
-
-function label(context, { x, y, width }, words, right) {
-  context.font = "600 15px system-ui, sans-serif";
-  const wide = context.measureText(words).width + 20;
-  const left = Math.max(6, Math.min(x + width / 2 - wide / 2, right - wide - 6));
-  const top = Math.max(6, y - 15);
-  context.fillStyle = "rgb(10 20 20 / 85%)";
-  context.beginPath();
-  context.roundRect(left, top, wide, 28, 14);
-  context.fill();
-  context.fillStyle = "#ffffff";
-  context.textBaseline = "middle";
-  context.fillText(words, left + 10, top + 15);
-}
-
-function text(row) {
-  const age = row.age === null ? null : `${Math.round(row.age)}`;
-  return [age, row.gender, row.race].filter((part) => part !== null).join(" · ");
 }
 
 function reason(error) {

@@ -1,6 +1,6 @@
 // Keeps the page, so that it opens offline; answers and pictures are never kept.
 
-const CACHE = "agr-1";
+const CACHE = "agr-2";
 const PATIENCE = 3000; // milliseconds for the network before the kept copy is shown
 const SHELL = [
   "./",
@@ -8,10 +8,14 @@ const SHELL = [
   "static/app.css",
   "static/app.js",
   "static/camera.js",
-  "static/cards.js",
+  "static/draw.js",
+  "static/example.jpg",
   "static/icon.svg",
   "static/icon-192.png",
   "static/manifest.webmanifest",
+  "static/photos.js",
+  "static/save.js",
+  "static/words.js",
 ];
 const KEPT = new Set(SHELL.map((path) => new URL(path, registration.scope).href));
 

@@ -17,6 +17,7 @@ from agr.training.networks.registry import BACKBONES
 from agr.training.parameters import check_start
 
 PACKAGED = Path(__file__).parent
+MOST_PACKED = 20  # times; weights are noise, which hardly gets smaller
 
 
 def load_start(model: keras.Model, network: str, weights: str | None, task: str) -> None:
@@ -36,6 +37,28 @@ def load_start(model: keras.Model, network: str, weights: str | None, task: str)
         _load_trunk(model, Path(weights))
     else:
         _load_arrays(model, Path(weights))
+
+
+def open_saved(path: Path, manifest: artifact.Manifest) -> keras.Model:
+    """Open a saved model's ``model.keras``, which has the right SHA-256; runs no code from it."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(part.file_size for part in archive.infolist())
+        if unpacked > MOST_PACKED * path.stat().st_size:
+            raise ArtifactError(f"{path} would unpack to {unpacked:,} bytes, which no weights do.")
+        model = keras.models.load_model(path, safe_mode=True, compile=False)
+        taken, (given,) = tuple(model.input_shape[1:]), tuple(model.output_shape[1:])
+    except ArtifactError:
+        raise
+    except Exception as error:  # of any kind: a hostile file reaches all of Keras
+        raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
+    size, known = manifest["image_size"], artifact.n_outputs(manifest)
+    if taken != (size, size, 3) or given not in known:
+        raise ArtifactError(
+            f"{path} takes pictures of shape {taken} and gives {given} numbers, but its "
+            f"{artifact.MANIFEST} says {size} x {size} pixels and {' or '.join(map(str, known))}."
+        )
+    return model
 
 
 def find_trunk(model: keras.Model) -> keras.Model | None:
@@ -73,8 +96,11 @@ def _load_trunk(model: keras.Model, path: Path) -> None:
 def _load_arrays(model: keras.Model, path: Path) -> None:
     stored: dict[str, Any] = {}
     if zipfile.is_zipfile(path):
-        with np.load(path, allow_pickle=False) as file:
-            stored = dict(file)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                stored = dict(file)
+        except Exception as error:  # pickles, and damage of any kind
+            raise ParameterError(f"{path} cannot be read as weights: {error}") from error
     missing = []
     for layer in model.layers:
         found: list[Any] = [
@@ -106,11 +132,7 @@ def _continue_from(model: keras.Model, folder: str, task: str) -> None:
 def load_saved(folder: str | os.PathLike[str], task: str) -> tuple[artifact.Manifest, keras.Model]:
     """Read the manifest and the network of a saved model; runs no code from it."""
     manifest = artifact.read_manifest(folder, task)
-    path = artifact.checked_file(folder, manifest, artifact.KERAS)
-    try:
-        model = keras.models.load_model(path, safe_mode=True, compile=False)
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        raise ArtifactError(f"{path} cannot be loaded by Keras: {error}") from error
+    model = open_saved(artifact.checked_file(folder, manifest, artifact.KERAS), manifest)
     labels = manifest["meaning"].get("labels", ())
     if len(labels) == 2 == model.output_shape[-1]:  # as agr saved it up to format 1
         model = with_one_logit(model)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from agr.core.engine import Engine
+from agr.engines.engine import Engine
 from agr.errors import DownloadError, ParameterError
 from agr.gender import GenderEstimator
 from agr.tasks import TASKS

@@ -49,7 +49,7 @@ def table(folder):
         return list(csv.DictReader(stream))
 
 
-@pytest.mark.parametrize("algorithm", ["random", "grid"])
+@pytest.mark.parametrize("algorithm", ["random", pytest.param("grid", marks=pytest.mark.slow)])
 def test_killed_search_goes_on(environment, new_estimator, few, tmp_path, algorithm):
     code = (
         "import sys\nsys.path.insert(0, sys.argv[1])\n"

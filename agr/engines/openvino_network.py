@@ -23,29 +23,7 @@ from agr.errors import ParameterError, choice, require
 def open_network(
     path: Path, *, device: str = "cpu", calls: int = 1
 ) -> Callable[[Pixels], npt.NDArray[np.float32]]:
-    """Open a network.
-
-    Parameters
-    ----------
-    path : path
-        An ONNX file.
-    device : str, default="cpu"
-        One of OpenVINO's, such as ``"cpu"``, ``"gpu"`` or ``"npu"``.
-    calls : int, default=1
-        How many calls are computed at once, on the CPU with one core each; more calls wait.
-
-    Returns
-    -------
-    callable
-        A batch in, its first output out; several threads may call at once.
-
-    Raises
-    ------
-    MissingExtraError
-        OpenVINO is not installed.
-    ParameterError
-        There is no such device.
-    """
+    """Open an ONNX file; ``calls`` are computed at once, each on one core, and more wait."""
     core = _import().Core()
     devices = [name.lower() for name in core.available_devices]
     if device not in devices:
@@ -54,8 +32,14 @@ def open_network(
     # probabilities by up to 0.011; int8 networks are as fast with this as without.
     settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
     if device == "cpu":
-        settings |= {"INFERENCE_NUM_THREADS": calls, "NUM_STREAMS": calls}
-    compiled = _compile(core, path, device.upper(), settings)
+        # Pinned, the threads of every process would stand on the same first cores.
+        settings |= {"NUM_STREAMS": calls, "INFERENCE_NUM_THREADS": calls}
+        settings["ENABLE_CPU_PINNING"] = False
+    if (cache := cache_folder()) is not None:
+        # OpenVINO itself knows a file by its name, size and date, which another network may share.
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        settings["CACHE_DIR"] = str(cache / digest[:32])
+    compiled = core.compile_model(path, device.upper(), settings)
     idle: SimpleQueue[Any] = SimpleQueue()
     for _ in range(calls):
         idle.put(compiled.create_infer_request())
@@ -85,25 +69,8 @@ def _import() -> Any:
     return openvino
 
 
-def _compile(core: Any, path: Path, device: str, settings: dict[str, Any]) -> Any:
-    cache = cache_folder()
-    if cache is not None:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        # OpenVINO itself knows a file by its name, size and date, which another network may share.
-        settings = {**settings, "CACHE_DIR": str(cache / digest[:32])}
-    return core.compile_model(path, device, settings)
-
-
 def cache_folder() -> Path | None:
-    """Find the folder for compiled networks, and make it.
-
-    Returns
-    -------
-    Path or None
-        ``agr/openvino`` in the user's cache folder (``XDG_CACHE_HOME``, or the system's usual
-        place); None where nothing can be written there.
-    """
+    """Make ``agr/openvino`` in the user's cache folder; None where nothing can be written there."""
     usual = {"darwin": "~/Library/Caches", "win32": os.environ.get("LOCALAPPDATA", "~")}
     base = os.environ.get("XDG_CACHE_HOME") or usual.get(sys.platform, "~/.cache")
     try:

@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from agr.core.engine import Engine
-from agr.core.openvino_network import cache_folder, open_network
+from agr.engines.engine import Engine
+from agr.engines.openvino_network import cache_folder, open_network
 from agr.errors import MissingExtraError, ParameterError
 
 OPEN = """
 import sys
 from pathlib import Path
-from agr.core.openvino_network import open_network
+from agr.engines.openvino_network import open_network
 open_network(Path(sys.argv[1]))
 print([name for name in sys.modules if name.startswith("openvino_telemetry")])
 """

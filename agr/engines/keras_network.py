@@ -12,27 +12,7 @@ from agr.errors import ParameterError, choice, require
 
 
 def open_network(path: Path, *, device: str = "cpu") -> Callable[[Pixels], npt.NDArray[np.float32]]:
-    """Open a network; runs no code from it.
-
-    Parameters
-    ----------
-    path : path
-        A ``.keras`` file.
-    device : str, default="cpu"
-        One of Keras's, with or without a number: ``"gpu"``, ``"gpu:1"``.
-
-    Returns
-    -------
-    callable
-        A batch in, its output out; threads that call at once wait for each other.
-
-    Raises
-    ------
-    MissingExtraError
-        Keras or its backend is not installed.
-    ParameterError
-        There is no such device.
-    """
+    """Open a ``.keras`` file, running no code from it; calls wait for each other."""
     with require("train"):
         import keras
     try:

@@ -1,0 +1,1 @@
+"""What computes a saved model's answers: ONNX Runtime, OpenVINO or Keras."""
