@@ -14,7 +14,7 @@ def evaluate(
     task: TaskArgument,
     selection: Selection,
     model: Annotated[
-        Path | None, typer.Option(help="Saved model; default: the one in agr.")
+        Path | None, typer.Option(help="Folder of a saved model; default: the bundled one.")
     ] = None,
     part: Annotated[
         str,

@@ -21,7 +21,7 @@ def explore(
     columns: Columns = None,
     labels: Labels = None,
 ) -> None:
-    """Look at labelled pictures: who is in them, what is doubled, what is broken."""
+    """Report on labelled pictures: who is in them, duplicates and broken files."""
     with errors():
         from agr.errors import require
 

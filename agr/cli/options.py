@@ -80,15 +80,15 @@ def _tasks() -> Iterable[str]:
 
 
 TaskArgument = Annotated[
-    str, typer.Argument(help="What to read from a face.", show_default=False, **one_of(_tasks()))
+    str, typer.Argument(help="What to estimate.", show_default=False, **one_of(_tasks()))
 ]
 TasksOption = Annotated[
     list[str] | None,
-    typer.Option("--task", help="Read this only; repeat for several.", **one_of(_tasks())),
+    typer.Option("--task", help="Estimate only this; repeat for several.", **one_of(_tasks())),
 ]
-AgeModel = Annotated[Path | None, typer.Option(help="Your own saved age model.")]
-GenderModel = Annotated[Path | None, typer.Option(help="Your own saved gender model.")]
-RaceModel = Annotated[Path | None, typer.Option(help="Your own saved race model.")]
+AgeModel = Annotated[Path | None, typer.Option(help="Folder of your own age model.")]
+GenderModel = Annotated[Path | None, typer.Option(help="Folder of your own gender model.")]
+RaceModel = Annotated[Path | None, typer.Option(help="Folder of your own race model.")]
 DetectorOption = Annotated[
     str,
     typer.Option(
@@ -98,14 +98,14 @@ DetectorOption = Annotated[
 EngineOption = Annotated[
     str,
     typer.Option(
-        help="What computes. auto: openvino where it is installed (pip install "
+        help="Inference engine. auto: openvino where it is installed (pip install "
         '"agr-faces\\[openvino]"), else onnxruntime.',
         **one_of(ENGINES),
     ),
 ]
 DeviceOption = Annotated[
     str,
-    typer.Option(help="Where, in the engine's words: cpu, cuda, cuda:1, coreml, gpu, npu, ..."),
+    typer.Option(help="Device, as the engine names it: cpu, cuda, cuda:1, coreml, gpu, npu, ..."),
 ]
 OutputModel = Annotated[Path, typer.Option(help="Folder to save the model in.", show_default=False)]
 Overwrite = Annotated[
@@ -119,7 +119,7 @@ Columns = Annotated[
     _Data(
         "--column",
         metavar="NAME=COLUMN",
-        help="How a table calls its path, age, gender or race: --column age=years --column "
+        help="Column names in your table: --column age=years --column "
         "gender=sex",
     ),
 ]
@@ -128,7 +128,7 @@ Labels = Annotated[
     _Data(
         "--label",
         metavar="WORD=LABEL",
-        help="What a word of a table means: --label M=male --label F=female",
+        help="Translate a label in your table: --label M=male --label F=female",
     ),
 ]
 
@@ -174,12 +174,12 @@ class Selection:
     columns: Columns = None
     labels: Labels = None
     min_age: Annotated[float, _Data(help="Leave out younger people.")] = 0
-    validation: Annotated[float, _Data(help="Share that chooses the best epoch.")] = 0.08
-    test: Annotated[float, _Data(help="Share kept apart for the scores.")] = 0.16
+    validation: Annotated[float, _Data(help="Share of the pictures used to choose the best epoch.")] = 0.08
+    test: Annotated[float, _Data(help="Share of the pictures held out for the scores.")] = 0.16
     split: Annotated[
         Path | None, _Data(help="CSV of a published split, instead of the two shares.")
     ] = None
-    seed: Annotated[int, _Data(help="Repeats split and training.")] = 0
+    seed: Annotated[int, _Data(help="Seed of the split and the training.")] = 0
 
     def options(self) -> dict[str, Any]:
         """Give what `agr.runs.selection.Selection` takes."""
@@ -198,21 +198,21 @@ class Fit:
         _Training(help="Start: auto, imagenet, a file with weights, or a saved model's folder."),
     ] = None
     trainable: Annotated[
-        str | None, _Training(help="What learns: all, head, last:N or from:N layers.")
+        str | None, _Training(help="Layers to train: all, head, last:N or from:N layers.")
     ] = None
     image_size: Annotated[int | None, _Training(help="Side in pixels.")] = None
-    color: Annotated[str | None, _Training(help="What it sees: rgb or grayscale.")] = None
+    color: Annotated[str | None, _Training(help="Input colours: rgb or grayscale.")] = None
     epochs: Annotated[int | None, _Training(help="Passes over the pictures.")] = None
-    batch_size: Annotated[int | None, _Training(help="Pictures a step.")] = None
+    batch_size: Annotated[int | None, _Training(help="Pictures per step.")] = None
     learning_rate: Annotated[float | None, _Training(help="Highest learning rate.")] = None
     augmentation: Annotated[
-        str | None, _Training(help="Random changes: none, light, medium or strong.")
+        str | None, _Training(help="Augmentation: none, light, medium, strong or camera.")
     ] = None
-    loss: Annotated[str | None, _Training(help="What is minimized, by Keras's name.")] = None
+    loss: Annotated[str | None, _Training(help="Loss, by its Keras name.")] = None
     balance: Annotated[
         str | None,
         _Training(
-            help="How rare labels are made up for. All tasks: weights, and in train also joint "
+            help="Class-balancing strategy. All tasks: weights, and in train also joint "
             "(gender, race and age group together). Age: smoothed_weights. Gender and race: "
             "sqrt_weights, undersample, oversample, augment, batches, smote, smote_pixels; or the "
             "share of a label's pictures that is kept, such as male=0.5 or white=0.5,black=0.8."

@@ -22,7 +22,7 @@ def _formats() -> Iterable[str]:
 def predict(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Pictures, and folders of them.", show_default=False),
+        typer.Argument(help="Pictures or folders of pictures.", show_default=False),
     ],
     models: Models,
     computing: Computing,
@@ -30,7 +30,7 @@ def predict(
         str | None,
         typer.Option(
             "--format",
-            help="How to write the rows; default: as the ending of --output says, or a table.",
+            help="Output format; default: from the ending of --output, else a table.",
             **one_of(_formats()),
         ),
     ] = None,
@@ -54,7 +54,7 @@ def predict(
         ),
     ] = None,
 ) -> None:
-    """Read the faces in pictures; one row a picture, or a face with --faces detect.
+    """Estimate age, gender and race of the faces in pictures.
 
     CSV and Parquet have flat columns: left, top, right and bottom of the face in pixels, its score
     and landmarks (left_eye_x, ...), age, age_low and age_high, gender, gender_female, ..., race,

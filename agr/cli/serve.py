@@ -22,10 +22,10 @@ def serve(
     ] = 1,
     detector: DetectorOption = DETECTOR,
     picture_mib: Annotated[
-        float | None, typer.Option(help="Size of a picture at most; default: 10.")
+        float | None, typer.Option(help="Largest picture in MiB; default: 10.")
     ] = None,
     request_mib: Annotated[
-        float | None, typer.Option(help="Size of a request at most; default: 40.")
+        float | None, typer.Option(help="Largest request in MiB; default: 40.")
     ] = None,
     megapixels: Annotated[
         float | None, typer.Option(help="Pixels of a picture at most; default: 25.")
@@ -54,7 +54,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Answer over HTTP, with a page for phone and desktop at / and a reference at /docs.
+    """Start the HTTP service, with a web page at / and an API reference at /docs.
 
     Every other bound can be set by an environment variable; see docs/deploy.md.
     """

@@ -27,14 +27,14 @@ def train(
         Path | None,
         typer.Option(
             "--from",
-            help="Folder of a saved model that goes on learning, from these pictures; it keeps its "
+            help="Folder of a saved model to continue training; it keeps its "
             "network, labels and scaling.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Folder for the state; the same command goes on after a stop."),
+        typer.Option(help="Folder for the state; the same command resumes an interrupted run."),
     ] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard logs.")] = None,
 ) -> None:

@@ -26,7 +26,7 @@ def tune(
     output: OutputModel,
     fit: Fit,
     trials: Annotated[
-        int, typer.Option(help="Settings to try; hyperband makes this number from --epochs.")
+        int, typer.Option(help="Number of trials; hyperband derives it from --epochs.")
     ] = 10,
     algorithm: Annotated[
         str, typer.Option(help="How settings are chosen.", **one_of(ALGORITHMS))
@@ -48,7 +48,7 @@ def tune(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Go on with the search in the directory; otherwise it starts anew."
+            "--resume", help="Resume the search in the directory; without this it starts over."
         ),
     ] = False,
     workers: Annotated[
@@ -56,10 +56,10 @@ def tune(
     ] = 1,
     overwrite: Overwrite = False,
 ) -> None:
-    """Search good parameters for one task, then train, score and save a model with the best.
+    """Search for good parameters, then train, score and save a model with the best.
 
     With KerasTuner's environment variables the same command is the chief or a worker of a search on
-    several machines; docs/tuning.md shows how.
+    several machines; docs/how-to/tune.md shows how.
     """
     with errors():
         from agr.runs.tune import TuneRun, tune_run

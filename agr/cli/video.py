@@ -44,7 +44,7 @@ def video(
     ] = None,
     detector: DetectorOption = DETECTOR,
 ) -> None:
-    """Follow the people of a video or camera, and read each over time.
+    """Track people in a video or camera and average their estimates over time.
 
     The exit code is 1 when a part of the video could not be read; the rest is written.
     """
