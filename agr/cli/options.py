@@ -119,8 +119,7 @@ Columns = Annotated[
     _Data(
         "--column",
         metavar="NAME=COLUMN",
-        help="Column names in your table: --column age=years --column "
-        "gender=sex",
+        help="Column names in your table: --column age=years --column gender=sex",
     ),
 ]
 Labels = Annotated[
@@ -174,7 +173,9 @@ class Selection:
     columns: Columns = None
     labels: Labels = None
     min_age: Annotated[float, _Data(help="Leave out younger people.")] = 0
-    validation: Annotated[float, _Data(help="Share of the pictures used to choose the best epoch.")] = 0.08
+    validation: Annotated[
+        float, _Data(help="Share of the pictures used to choose the best epoch.")
+    ] = 0.08
     test: Annotated[float, _Data(help="Share of the pictures held out for the scores.")] = 0.16
     split: Annotated[
         Path | None, _Data(help="CSV of a published split, instead of the two shares.")

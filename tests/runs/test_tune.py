@@ -108,7 +108,7 @@ class TestTune:
     def test_every_setting_that_a_small_network_is_given_can_be_fitted(
         self, drawn_utkface, tmp_path
     ):
-        """With the options of docs/tuning.md, of which none but these is set."""
+        """With the options of docs/how-to/tune.md, of which none but these is set."""
         options = ("--network", "tiny", "--image-size", "64", "--trials", "4", "--epochs", "1")
         command = ("tune", "gender", "--data", drawn_utkface, "--output", tmp_path / "model")
         found = CliRunner().invoke(app, [str(word) for word in (*command, *options)])
@@ -193,7 +193,7 @@ class TestTune:
 
 
 class TestSeveralMachines:
-    """KerasTuner's environment variables, as docs/tuning.md sets them."""
+    """KerasTuner's environment variables, as docs/how-to/tune.md sets them."""
 
     def test_a_worker_that_falls_silent_is_given_up(
         self, drawn_utkface, tmp_path, environment, monkeypatch
