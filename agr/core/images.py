@@ -128,8 +128,9 @@ def _read(source: Any, max_side: int, max_pixels: int) -> tuple[Pixels, float]:
         raise ImageError(f"{name} is not a picture in a known format ({kinds}).") from None
     except (ImageError, MissingExtraError):
         raise
-    # Decoders raise nearly anything, MemoryError too where a damaged header asks for terabytes.
-    except Exception as error:
+    except MemoryError:  # also where a damaged header asks for terabytes
+        raise ImageError(f"{name} takes more memory to decode than there is.") from None
+    except Exception as error:  # decoders raise nearly anything
         reason = str(error) or type(error).__name__
         raise ImageError(f"{name} cannot be decoded: {reason}.") from error
 

@@ -245,7 +245,7 @@ class TestStrangersManifest:
     @pytest.mark.parametrize("task", ["age", "gender", "race"])
     def test_the_packaged_models_are_read(self, task):
         folder = Path(agr.__file__).parent / task / "pretrained"
-        assert artifact.read_manifest(folder, task)["format"] == artifact.FORMAT
+        assert artifact.read_manifest(folder, task)["format"] <= artifact.FORMAT
 
 
 class TestCodeInTheModel:

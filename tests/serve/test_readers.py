@@ -114,8 +114,8 @@ class TestOneProcess:
         reader = make(memory=20 * MIB)
         reader.start()
         pid = reader.pid
-        with pytest.raises(MemoryError):
-            ask(reader, encoded(Image.new("RGBA", (4500, 4500))))
+        (row,) = ask(reader, encoded(Image.new("RGBA", (4500, 4500)))).rows
+        assert "takes more memory to decode than there is" in row["error"]
         assert ask(reader, make_png()).rows[0]["error"] is None
         assert reader.pid == pid
 
@@ -284,7 +284,7 @@ class TestPool:
             await readers.start()
             try:
                 (error,) = await self.read(readers, encoded(Image.new("RGBA", (4500, 4500))))
-                assert error.startswith("The picture takes more than 20 MiB")
+                assert "takes more memory to decode than there is" in error
                 return ended
             finally:
                 await readers.close()
