@@ -20,8 +20,9 @@ from agr.evaluation.metrics import regression_metrics
 from agr.training.balancing import Strategy, find_strategy
 from agr.training.calibration import fit_margin
 from agr.training.classifier import check_probabilities
-from agr.training.estimator import BUILT, Floats, ImageEstimator
+from agr.training.estimator import Floats, ImageEstimator
 from agr.training.losses import LABEL_LOSSES, NUMBER_LOSSES
+from agr.training.saved import BUILT
 
 HEADS = ("bins", "regression")
 

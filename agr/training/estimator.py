@@ -1,20 +1,16 @@
-"""What the three estimators share: fit, predict, evaluate, tune, save and load."""
+"""What the three estimators share: fit, calibrate, evaluate; tune, save and load are its bases'."""
 
-import inspect
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from agr._version import __version__
-from agr.core import artifact
 from agr.core.images import read_image, resize
 from agr.errors import LabelError, ParameterError
 from agr.evaluation.groups import Report, make_report
@@ -22,17 +18,16 @@ from agr.training.augmentation import Augmentation
 from agr.training.balancing import Strategy
 from agr.training.batches import PREDICT_BATCH, check_images, decode
 from agr.training.documentation import compose
-from agr.training.parameters import check_parameters, check_verbose, make_seed, plain
-from agr.training.tunable import Tunable
+from agr.training.parameters import check_parameters, check_verbose, make_seed
+from agr.training.saved import Saved
 
 Floats = npt.NDArray[np.float32]
 LEAST_TO_CALIBRATE = 100  # pictures; from fewer, what an earlier fit found is known better
-BUILT = ("network", "network_options", "image_size", "color", "dropout")  # what fit builds by
 TUNED = ("best_params_", "trials_")  # what tune learned, and a later fit leaves alone
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class ImageEstimator(Tunable, ABC):
+class ImageEstimator(Saved, ABC):
     """Base of the estimators; a task adds its labels, targets, balancing and scores.
 
     Parameters
@@ -45,9 +40,6 @@ class ImageEstimator(Tunable, ABC):
         Name of what it learns.
     {fitted}
     """
-
-    task: ClassVar[str]
-    _built_by: ClassVar[tuple[str, ...]] = BUILT
 
     network: str = "face_resnet"
     network_options: dict[str, Any] | None = None
@@ -125,10 +117,6 @@ class ImageEstimator(Tunable, ABC):
         """
 
     @abstractmethod
-    def meaning(self) -> dict[str, Any]:
-        """Say what the outputs mean, as ``agr.json`` keeps it."""
-
-    @abstractmethod
     def _check_own_parameters(self) -> None: ...
 
     @abstractmethod
@@ -139,9 +127,6 @@ class ImageEstimator(Tunable, ABC):
 
     @abstractmethod
     def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]: ...
-
-    @abstractmethod
-    def _restore_meaning(self, meaning: dict[str, Any]) -> None: ...
 
     def _loss_options(self) -> dict[str, Any]:
         return {}
@@ -383,92 +368,7 @@ class ImageEstimator(Tunable, ABC):
             return np.empty((0, self.model_.output_shape[-1]), dtype=np.float32)
         return np.concatenate(batches)
 
-    def save(
-        self,
-        folder: str | os.PathLike[str],
-        *,
-        notes: dict[str, Any] | None = None,
-        report: Report | None = None,
-    ) -> None:
-        """Write the fitted model as a folder of four files.
-
-        Parameters
-        ----------
-        folder : path
-            New, empty, or a saved model to be replaced.
-        notes : dict, optional
-            JSON types to keep with it, for example the data.
-        report : Report, optional
-            Scores of pictures that it has not seen, for the model card.
-        """
-        from agr.training.card import model_card
-        from agr.training.networks.export import export_onnx
-
-        check_is_fitted(self, "model_")
-        manifest = {
-            "task": self.task,
-            "agr": __version__,
-            "image_size": self.image_size_,
-            "parameters": {**plain(self.get_params(deep=False)), **self._built},
-            "meaning": self.meaning(),
-            "calibration": self.calibration_,
-            "history": self.history_,
-            "notes": notes or {},
-            "report": None if report is None else report.to_dict(),
-        }
-        with artifact.writing(folder) as part:
-            self.model_.save(part / artifact.KERAS)
-            export_onnx(self.model_, part / artifact.ONNX)
-            (part / artifact.CARD).write_text(model_card(manifest))
-            artifact.write_manifest(part, manifest)
-
-    @classmethod
-    def load(cls, folder: str | os.PathLike[str]) -> Self:
-        """Read a saved model; runs no code from it.
-
-        Parameters
-        ----------
-        folder : path
-            What `save` wrote.
-
-        Returns
-        -------
-        estimator
-            Fitted.
-
-        Raises
-        ------
-        ArtifactError
-            It is damaged, too new, or for another task.
-        """
-        from agr.training.networks.starts import load_saved
-
-        manifest, model = load_saved(folder, cls.task)
-        known = inspect.signature(cls).parameters
-        estimator = cls(**{k: v for k, v in manifest["parameters"].items() if k in known})
-        estimator.model_ = model
-        estimator._built = estimator._to_build()
-        estimator.image_size_ = manifest["image_size"]
-        estimator.calibration_ = manifest["calibration"]
-        estimator.history_ = manifest["history"]
-        estimator._restore_meaning(manifest["meaning"])
-        return estimator
-
-    @classmethod
-    def from_pretrained(cls) -> Self:
-        """Load the model that comes with agr.
-
-        Returns
-        -------
-        estimator
-            Fitted.
-        """
-        return cls.load(Path(inspect.getfile(cls)).parent / "pretrained")
-
     # Helpers.
-
-    def _to_build(self) -> dict[str, Any]:
-        return plain({name: getattr(self, name) for name in self._built_by})
 
     def _check_going_on(self) -> None:
         check_parameters(self)

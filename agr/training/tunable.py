@@ -19,9 +19,6 @@ class Tunable(BaseEstimator):  # type: ignore[misc]
     random_state: int | None
 
     @abstractmethod
-    def _check_parameters(self) -> None: ...
-
-    @abstractmethod
     def _check_pair(self, X: Any, y: Any) -> tuple[Any, npt.NDArray[Any]]: ...
 
     @abstractmethod
