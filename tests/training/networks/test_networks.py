@@ -326,7 +326,7 @@ class TestTraining:
     def test_fit_save_load_export(self, new_estimator, tmp_path, network, parameters):
         X, y = portraits(48)
         estimator = new_estimator(
-            "gender", network=network, image_size=32, epochs=4, weights=None, **parameters
+            "gender", network=network, image_size=32, epochs=10, weights=None, **parameters
         )
         estimator.fit(X, y)
         losses = [epoch["loss"] for epoch in estimator.history_]
