@@ -273,7 +273,8 @@ def draw(image: Pixels, size: int, rng: Chance) -> Pixels:
         copy = light(copy, rng)
     count = rng.choice(3, p=COUNTS)
     for way in sorted(rng.choice(len(WAYS), count, replace=False, p=WEIGHTS), key=_place):
-        copy = list(WAYS.values())[way](copy, rng.random() ** 1.3, rng)
+        strength = (0.8 if count == 2 else 1.0) * rng.random() ** 1.3
+        copy = list(WAYS.values())[way](copy, strength, rng)
     return copy
 
 

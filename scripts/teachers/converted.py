@@ -35,7 +35,7 @@ class SamePad(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Pad."""
         sides = []
-        for n in (x.shape[-1], x.shape[-2]):
+        for n in (int(x.shape[-1]), int(x.shape[-2])):
             missing = max((-(-n // self.stride) - 1) * self.stride + self.kernel - n, 0)
             sides += [missing // 2, missing - missing // 2]
         return nn.functional.pad(x, sides)

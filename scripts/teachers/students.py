@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from converted import MEANS, SamePad, load_trunk
+from converted import MEANS, SamePad
 from depthwise import depthwise
 from torch import nn
 
@@ -67,13 +67,15 @@ class MobileNet(nn.Module):
         """Give the features."""
         return self.body(x - self.mean).mean((2, 3))
 
-    def start(self, encoder: Path) -> None:
-        """Start from the converted ``faceres_deep.onnx``."""
-        theirs = [m for m in load_trunk(encoder).layers.values() if isinstance(m, nn.Conv2d)]
-        ours = [m for m in self.body if isinstance(m, nn.Conv2d)]
-        for mine, other in zip(ours, theirs, strict=True):
-            mine.load_state_dict(other.state_dict())
-        ours[0].weight.data = ours[0].weight.data.flip(1).contiguous()  # it took BGR
+    def start(self, weights: Path) -> None:
+        """Start from what ``read_package.py`` or ``write_weights.py`` wrote."""
+        arrays = np.load(weights)
+        names = [k[: -len("/kernel")] for k in arrays if k.endswith("/kernel") and k[0] != "l"]
+        convs = [m for m in self.body if isinstance(m, nn.Conv2d)]
+        for layer, name in zip(convs, names, strict=True):
+            order = (2, 3, 0, 1) if name.startswith("depthwise") else (3, 2, 0, 1)
+            layer.weight.data = torch.tensor(arrays[f"{name}/kernel"].transpose(order)).contiguous()
+            layer.bias.data = torch.tensor(arrays[f"{name}/bias"])
 
 
 class ResBlock(nn.Module):

@@ -7,14 +7,15 @@ r"""Train students that see the same changed pictures as their teachers, in one 
 Each batch is changed once and shown to the teachers once; then every student takes a step.
 ``--nets all`` is one student of all tasks, whose trunk is a start for others; ``--nets gender race
 age`` are three. A picture is judged by the teacher of its fold, which never saw it; those without a
-fold by one of the teachers, drawn anew each time. ``--start`` is the converted encoder, the
-package's ``face_resnet.npz``, or the ``student-NAME.pt`` of an earlier run. The same command goes
-on where a stopped run was.
+fold, or whose fold has no teacher, by one of the teachers, drawn anew each time. ``--start`` is
+what ``read_package.py`` wrote, agr's ``face_resnet.npz``, or the ``student-NAME.pt`` of an earlier
+run. The same command goes on where a stopped run was.
 """
 
 import argparse
 import json
 import math
+import signal
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 import torch
 from engines import load_engine
-from nets import WIDTHS, Joint, cut, fit_heads, make_targets, probabilities, save_atomically
+from nets import WIDTHS, YEARS, Joint, cut, fit_heads, make_targets, probabilities, save_atomically
 from scores import short_scores
 from students import STUDENTS
 from train_teacher import WEIGHTS, choose_rows, draw_batch, epoch_order, predict
@@ -64,15 +65,49 @@ def ask(teachers: dict[int, list], batch: np.ndarray, folds: np.ndarray) -> np.n
     return answers
 
 
-def distil(logits, labels, answers, tasks, label_share: float) -> dict[str, torch.Tensor]:
+def rarity(faces: pd.DataFrame, power: float) -> torch.Tensor:
+    """Weigh rare ages and races more, each task's weights one on average.
+
+    Parameters
+    ----------
+    faces : pandas.DataFrame
+        With the columns part, race and age.
+    power : float
+        A weight is the share of a label, raised to minus this; from 1/3 to 3.
+
+    Returns
+    -------
+    tensor of shape (n, 3)
+        For gender (always one), race and age; one where the label is missing.
+    """
+    weights = np.ones((len(faces), len(WIDTHS)), np.float32)
+    train = (faces["part"] == "train").to_numpy()
+    for column, task in enumerate(WIDTHS):
+        known = np.flatnonzero(faces[task].notna())
+        if task == "gender" or not power:
+            continue
+        labels = faces[task].iloc[known]
+        shares = labels[train[known]].value_counts(normalize=True)
+        if task == "age":  # neighbouring years lend each other pictures
+            years = np.arange(YEARS)
+            bell = np.exp(-0.5 * ((years[:, None] - shares.index.to_numpy()) / 3) ** 2)
+            shares = pd.Series(bell @ shares.to_numpy(), years)
+        weight = labels.map(shares).to_numpy(float) ** -power
+        weight = (weight / weight[train[known]].mean()).clip(1 / 3, 3)
+        weights[known, column] = weight
+    return torch.from_numpy(weights)
+
+
+def distil(logits, labels, answers, weights, tasks, label_share: float) -> dict[str, torch.Tensor]:
     """Mean loss of some tasks: the label's share where there is one, the rest the teacher's."""
     result = {}
-    by_task = zip(cut(logits).items(), cut(labels).values(), cut(answers).values(), strict=True)
-    for (task, z), label, answer in by_task:
+    parts = (cut(logits).items(), cut(labels).values(), cut(answers).values(), weights.T)
+    for (task, z), label, answer, weight in zip(*parts, strict=True):
         if task in tasks:
             known = (label.sum(1, keepdim=True) > 0.5).float() * label_share
             target = known * label + (1 - known) * answer
-            result[task] = -(target * torch.log_softmax(z.float(), 1)).sum(1).mean()
+            each = -(target * torch.log_softmax(z.float(), 1)).sum(1)
+            result[task] = (weight * each).mean()
     return result
 
 
@@ -108,13 +143,14 @@ class Student:
             weight_decay=0.02,
         )
 
-    def step(self, x, labels, answers, factor: float, label_share: float) -> float:
+    def step(self, x, labels, answers, weights, factor: float, label_share: float) -> float:
         """Learn from one batch; gives the loss."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["peak"] * factor
         with torch.autocast("cpu", torch.bfloat16):
             features = self.net.trunk(x)
-        each = distil(self.net.answer(features), labels, answers, self.tasks, label_share)
+        logits = self.net.answer(features)
+        each = distil(logits, labels, answers, weights, self.tasks, label_share)
         loss = sum(WEIGHTS[task] * value for task, value in each.items())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -137,6 +173,7 @@ class Run:
         self.faces = pd.read_csv(args.data / "faces.csv", low_memory=False)
         self.pictures = np.load(args.data / "pictures.npy", mmap_mode="r")
         self.targets = torch.from_numpy(make_targets(self.faces))
+        self.weights = rarity(self.faces, args.rarity)
         self.folds = self.faces["fold"].to_numpy()
         self.always, self.some = choose_rows(self.faces, "none")
         self.held = self.faces[self.faces["part"] == "validation"].reset_index(drop=True)
@@ -151,6 +188,12 @@ class Run:
         self.epoch, self.step = 0, -1
         self.steps = len(epoch_order(self.always, self.some, args.seed, 0)) // args.batch
         self.file = args.output / "state.pt"
+        self.ended = False
+        signal.signal(signal.SIGTERM, self.end)
+
+    def end(self, *_: object) -> None:
+        """Stop after this step, as a signal asks."""
+        self.ended = True
 
     def say(self, text: str) -> None:
         """Write a line into the log."""
@@ -215,17 +258,15 @@ class Run:
                 folds = self.folds[rows]
                 chance = np.random.default_rng((*key, 1))
                 drawn = chance.choice(sorted(self.teachers), len(rows))
-                folds = np.where(folds >= 0, folds, drawn)
+                folds = np.where(np.isin(folds, list(self.teachers)), folds, drawn)
                 given = np.ascontiguousarray(x.numpy())
                 answers = torch.from_numpy(ask(self.teachers, given, folds))
                 x = x.contiguous(memory_format=torch.channels_last)
                 torch.manual_seed(self.epoch * 100_000 + self.step)
                 done = self.epoch * self.steps + self.step
                 factor = min(1.0, (done + 1) / 200) * 0.5 * (1 + math.cos(math.pi * done / total))
-                losses = [
-                    s.step(x, self.targets[rows], answers, factor, self.args.label_share)
-                    for s in self.students
-                ]
+                lesson = (x, self.targets[rows], answers, self.weights[rows])
+                losses = [s.step(*lesson, factor, self.args.label_share) for s in self.students]
                 sums, self.step, count = sums + losses, self.step + 1, count + 1
                 now = time.monotonic()
                 if self.step % 50 == 0:
@@ -236,9 +277,11 @@ class Run:
                     speed = count * self.args.batch / (now - clock)
                     self.say(f"epoch {self.epoch + 1} step {self.step} {means} {speed:.1f} pic/s")
                     sums, count, clock = 0 * sums, 0, now
-                if now - saved > 150:
+                if self.ended or now - saved > 150:
                     self.save()
                     saved = now
+                if self.ended:
+                    raise SystemExit("stopped; the same command goes on")
             self.epoch, self.step = self.epoch + 1, 0
             for student in self.students:
                 scores = self.score(student)
@@ -267,6 +310,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--label-share", type=float, default=0.3)
+    parser.add_argument("--rarity", type=float, default=0.0, help="0.5: rare labels weigh more")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     args.output.mkdir(parents=True, exist_ok=True)

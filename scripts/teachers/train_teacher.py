@@ -11,6 +11,7 @@ course, ``teacher.pt`` is the result. One thread: run the folds side by side.
 import argparse
 import json
 import math
+import signal
 import time
 from pathlib import Path
 
@@ -95,6 +96,12 @@ class Run:
         self.epoch, self.step = 0, -1  # -1: the heads are not fitted yet
         self.steps = len(epoch_order(self.always, self.some, args.seed, 0)) // args.batch
         self.file = args.output / "state.pt"
+        self.ended = False
+        signal.signal(signal.SIGTERM, self.end)
+
+    def end(self, *_: object) -> None:
+        """Stop after this step, as a signal asks."""
+        self.ended = True
 
     def say(self, text: str) -> None:
         """Write a line into the log."""
@@ -172,9 +179,11 @@ class Run:
                     speed = count * self.args.batch / (now - clock)
                     self.say(f"epoch {self.epoch + 1} step {self.step} {means} {speed:.1f} pic/s")
                     sums, count, clock = {}, 0, now
-                if time.monotonic() - saved > 150:
+                if self.ended or time.monotonic() - saved > 150:
                     self.save()
                     saved = time.monotonic()
+                if self.ended:
+                    raise SystemExit("stopped; the same command goes on")
             self.epoch, self.step = self.epoch + 1, 0
             scores = self.score()
             self.say(f"epoch {self.epoch} ends: {scores}")
