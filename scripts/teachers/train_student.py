@@ -195,6 +195,11 @@ class Run:
         """Stop after this step, as a signal asks."""
         self.ended = True
 
+    def stop_if_ended(self) -> None:
+        """Leave, if a signal asked for it."""
+        if self.ended:
+            raise SystemExit("stopped; the same command goes on")
+
     def say(self, text: str) -> None:
         """Write a line into the log."""
         with (self.args.output / "log.txt").open("a") as log:
@@ -229,6 +234,7 @@ class Run:
                 features = []
                 with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
                     for start in range(0, len(rows), 64):
+                        self.stop_if_ended()
                         key = (self.args.seed, start, 9)
                         x = draw_batch(self.pictures, rows[start : start + 64], key, self.args.size)
                         features.append(student.net.trunk(x).float())
@@ -280,8 +286,7 @@ class Run:
                 if self.ended or now - saved > 150:
                     self.save()
                     saved = now
-                if self.ended:
-                    raise SystemExit("stopped; the same command goes on")
+                self.stop_if_ended()
             self.epoch, self.step = self.epoch + 1, 0
             for student in self.students:
                 scores = self.score(student)

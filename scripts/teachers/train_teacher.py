@@ -103,6 +103,11 @@ class Run:
         """Stop after this step, as a signal asks."""
         self.ended = True
 
+    def stop_if_ended(self) -> None:
+        """Leave, if a signal asked for it."""
+        if self.ended:
+            raise SystemExit("stopped; the same command goes on")
+
     def say(self, text: str) -> None:
         """Write a line into the log."""
         with (self.args.output / "log.txt").open("a") as log:
@@ -129,6 +134,7 @@ class Run:
         features = []
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             for start in range(0, len(rows), 64):
+                self.stop_if_ended()
                 x = draw_batch(self.pictures, rows[start : start + 64], (self.args.seed, start, 9))
                 features.append(self.net.trunk(x).float())
         fit_heads(self.net, torch.cat(features).clone(), self.targets[rows], 1500)
@@ -182,8 +188,7 @@ class Run:
                 if self.ended or time.monotonic() - saved > 150:
                     self.save()
                     saved = time.monotonic()
-                if self.ended:
-                    raise SystemExit("stopped; the same command goes on")
+                self.stop_if_ended()
             self.epoch, self.step = self.epoch + 1, 0
             scores = self.score()
             self.say(f"epoch {self.epoch} ends: {scores}")
