@@ -21,8 +21,8 @@ from numpy.lib.format import open_memmap
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from agr.core.duplicates import difference_hash, group_duplicates
 from agr.core.images import read_image, resize
+from agr.datasets.duplicates import difference_hash, group_duplicates
 
 SIDE = 128
 SOURCES = ("lfw", "mebeauty", "celeba")
