@@ -94,23 +94,7 @@ def write_rows(
 
 
 def format_of(path: Path) -> str:
-    """Tell the format of a file by its ending.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-
-    Returns
-    -------
-    str
-        A key of `FORMATS`.
-
-    Raises
-    ------
-    ParameterError
-        No format has this ending.
-    """
+    """Tell the format of a file by its ending."""
     for name, form in FORMATS.items():
         if path.suffix.lower() == form.ending:
             return name

@@ -18,18 +18,7 @@ DEVICE = "cpu"
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Let a command take groups of options, such as `Models`, as one argument each.
-
-    Parameters
-    ----------
-    command : callable
-        Arguments whose type is a dataclass are groups.
-
-    Returns
-    -------
-    callable
-        The command as typer wants it: with an option for every field of every group.
-    """
+    """Let a command take groups of options, such as `Models`, as one argument each."""
     arguments = inspect.signature(command).parameters
     kinds: dict[str, Any] = {name: argument.annotation for name, argument in arguments.items()}
     groups = {
@@ -230,13 +219,7 @@ class Fit:
     ] = None
 
     def parameters(self, task: str) -> dict[str, Any]:
-        """Join ``--set`` with the parameters that the user gave by an option of their own.
-
-        Raises
-        ------
-        ParameterError
-            An unknown name in ``--set``, or one that is given twice.
-        """
+        """Join ``--set`` with the parameters that the user gave by an option of their own."""
         import json
 
         from agr.errors import ParameterError, choice
@@ -266,13 +249,7 @@ def own_names(columns: list[str] | None, labels: list[str] | None) -> dict[str, 
 
 
 def pairs(words: list[str] | None, option: str, example: str) -> list[tuple[str, str]]:
-    """Part each NAME=VALUE at its first equals sign.
-
-    Raises
-    ------
-    ParameterError
-        One has none, or nothing before or behind it.
-    """
+    """Part each NAME=VALUE at its first equals sign."""
     from agr.errors import ParameterError
 
     found = []

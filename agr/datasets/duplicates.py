@@ -16,18 +16,7 @@ Hashes = npt.NDArray[np.uint8]
 
 
 def difference_hash(image: Pixels) -> bytes:
-    """Hash a picture by the sign of brightness steps from left to right.
-
-    Parameters
-    ----------
-    image : array of shape (h, w, 3)
-        uint8, RGB.
-
-    Returns
-    -------
-    bytes
-        32 bytes; pictures that look the same differ in few bits.
-    """
+    """Hash a picture by the sign of brightness steps from left to right."""
     gray = Image.fromarray(image).convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX)
     values = np.asarray(gray)
     return np.packbits(values[:, 1:] > values[:, :-1]).tobytes()
@@ -39,18 +28,6 @@ def group_duplicates(hashes: Hashes, distance: int = NEAR) -> npt.NDArray[np.int
     Every pair within ``distance`` lands in one group, and so does a chain of such pairs. The bits
     are cut into ``distance + 1`` bands: two hashes that differ in at most ``distance`` bits agree
     in a whole band, so only pictures that share a band are compared.
-
-    Parameters
-    ----------
-    hashes : array of shape (n, 32)
-        uint8, from `difference_hash`.
-    distance : int, default=12
-        Bits that may differ.
-
-    Returns
-    -------
-    array of shape (n,)
-        Group of each picture: the index of its first member.
     """
     n = len(hashes)
     words = np.ascontiguousarray(hashes).view(np.uint64)

@@ -28,31 +28,7 @@ Numbers = npt.NDArray[np.float64]
 def read_struct(
     path: Path, names: tuple[str, ...], numbers: tuple[str, ...]
 ) -> tuple[str, list[str | None], dict[str, Numbers]]:
-    """Read a struct in a process of its own, so that damage can end nothing but that.
-
-    Parameters
-    ----------
-    path : Path
-        Matlab file of version 5 to 7.2.
-    names : tuple of str
-        What the struct may be called.
-    numbers : tuple of str
-        Its fields of numbers; it must have ``full_path`` besides.
-
-    Returns
-    -------
-    name : str
-        What it is called.
-    places : list of str or None
-        ``full_path`` of each entry; None where it is blank.
-    fields : dict of str to array of shape (n,)
-        The numbers.
-
-    Raises
-    ------
-    DatasetError
-        The file is damaged, or of another kind.
-    """
+    """Read a struct in a process of its own, so that damage can end nothing but that."""
     if not os.path.isfile(path):
         raise DatasetError(f"{path} does not exist or is no file; check the path.")
     with tempfile.TemporaryDirectory() as scratch:

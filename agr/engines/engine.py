@@ -29,13 +29,6 @@ class Engine:
     ``calls`` of them are computed at once, each on one core. ``manifest`` is the model's
     ``agr.json``, ``image_size`` the side in pixels of the pictures that it takes, ``engine`` what
     "auto" chose, and ``trial`` what the network says of a black picture.
-
-    Raises
-    ------
-    ArtifactError
-        The model is damaged, or for another task, or its network does not do what it should.
-    ParameterError, MissingExtraError
-        There is no such engine or device, or it is not installed.
     """
 
     def __init__(

@@ -115,24 +115,7 @@ def warp(
     size: int,
     resampling: Image.Resampling = Image.Resampling.BICUBIC,
 ) -> Pixels:
-    """Sample a square from a photo, antialiased.
-
-    Parameters
-    ----------
-    image : array of shape (h, w, 3)
-        uint8, RGB.
-    matrix : array of shape (2, 3)
-        Similarity from the photo's pixels to the square's.
-    size : int
-        Side of the square in pixels.
-    resampling : PIL.Image.Resampling, default=BICUBIC
-        BILINEAR takes half the time and blurs a little.
-
-    Returns
-    -------
-    array of shape (size, size, 3)
-        uint8, RGB; black where the photo ends.
-    """
+    """Sample a square from a photo, antialiased."""
     inverse = np.linalg.inv(matrix[:, :2])
     corners = np.array([(0, 0), (size, 0), (0, size), (size, size)])
     inside = (corners - matrix[:, 2]) @ inverse.T

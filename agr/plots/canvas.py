@@ -20,23 +20,7 @@ ALERT, INK, FAINT = "#D55E00", "#222222", "#8a8a8a"
 
 
 def new_figure(size: tuple[float, float] = SIZE) -> "Figure":
-    """Make a figure that no window and no notebook knows of, to be saved as a file.
-
-    Parameters
-    ----------
-    size : tuple of float
-        Width and height in inches.
-
-    Returns
-    -------
-    Figure
-        Empty.
-
-    Raises
-    ------
-    MissingExtraError
-        matplotlib is not installed.
-    """
+    """Make a figure that no window and no notebook knows of, to be saved as a file."""
     with require("plots"):
         from matplotlib.figure import Figure
     return Figure(figsize=size, layout="constrained")
@@ -60,22 +44,7 @@ def some(values: Any, dtype: Any = None) -> npt.NDArray[Any]:
 
 
 def finish(ax: "Axes", title: str, x: str, y: str, *, grid: str = "y") -> "Axes":
-    """Write title and axis labels, and take away what does not inform.
-
-    Parameters
-    ----------
-    ax : Axes
-        Drawn on already.
-    title, x, y : str
-        Texts; the axes' with their units.
-    grid : {"x", "y", "both"}, default="y"
-        Direction whose values are to be read off.
-
-    Returns
-    -------
-    Axes
-        ``ax``.
-    """
+    """Write title and axis labels, and take away what does not inform."""
     set_title(ax, title)
     ax.set_xlabel(x)
     ax.set_ylabel(y)
@@ -106,19 +75,7 @@ def thousands(ax: "Axes", axis: str) -> None:
 
 
 def heat_table(ax: "Axes", values: Any, texts: Any, rows: list[str], columns: list[str]) -> None:
-    """Draw a table whose cells are the darker the nearer their value is to 1.
-
-    Parameters
-    ----------
-    ax : Axes
-        Where to.
-    values : array of shape (r, c)
-        Between 0 and 1; NaN stays white.
-    texts : sequence of r sequences of c str
-        What the cells say.
-    rows, columns : list of str
-        Names.
-    """
+    """Draw a table whose cells are the darker the nearer their value is to 1."""
     ax.imshow(np.asarray(values, dtype=float), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)

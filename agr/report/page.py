@@ -56,21 +56,7 @@ class _Section:
 
 
 class Page:
-    """A report that grows from top to bottom; `write` ends it.
-
-    Parameters
-    ----------
-    folder : Path
-        Made if it is not there. Files of an earlier report are replaced; other files are refused.
-    title : str
-        Heading.
-
-    Raises
-    ------
-    MissingExtraError, ParameterError
-        matplotlib or jinja2 is not installed, or the folder holds other files; found here, before
-        any long work.
-    """
+    """A report that grows from top to bottom; `write` ends it."""
 
     def __init__(self, folder: Path, title: str) -> None:
         new_figure()
@@ -104,19 +90,7 @@ class Page:
         size: tuple[float, float] = SIZE,
         **options: Any,
     ) -> None:
-        """Draw a plot, write it as ``name.png`` and put it into the page.
-
-        Parameters
-        ----------
-        name : str
-            File name without ending.
-        draw : callable
-            A function of `agr.plots`.
-        *arguments, **options
-            What it takes beside ``ax``.
-        size : tuple of float
-            Width and height in inches; plots wider than usual take the page's whole width.
-        """
+        """Draw a plot, write it as ``name.png`` and put it into the page."""
         data, title = self._draw(name, draw, *arguments, size=size, **options)
         self._sections[-1].plots.append(
             {
@@ -136,17 +110,7 @@ class Page:
         title: str,
         marked: npt.ArrayLike | None = None,
     ) -> None:
-        """Show pictures with their captions, and write them as one in ``name.png``.
-
-        Parameters
-        ----------
-        name : str
-            File name without ending.
-        images, captions, marked
-            As `agr.plots.picture_grid` takes them.
-        title : str
-            What they are.
-        """
+        """Show pictures with their captions, and write them as one in ``name.png``."""
         self._draw(
             name,
             picture_grid,
@@ -164,19 +128,7 @@ class Page:
         self._sections[-1].walls.append({"title": title, "file": f"{name}.png", "pictures": shown})
 
     def table(self, name: str, rows: pd.DataFrame, caption: str, *, shown: bool = True) -> None:
-        """Write a table as ``name.csv`` and put its first rows into the page.
-
-        Parameters
-        ----------
-        name : str
-            File name without ending.
-        rows : DataFrame
-            Its index is left out.
-        caption : str
-            What it holds.
-        shown : bool, default=True
-            False only names the file, for tables that a plot shows.
-        """
+        """Write a table as ``name.csv`` and put its first rows into the page."""
         file = f"{name}.csv"
         with replacing(self._folder / file) as stream:
             rows.to_csv(stream, index=False, float_format="%.6g", errors="surrogateescape")

@@ -23,27 +23,7 @@ MOST_BINS = 20  # finer bins, such as single years, are too many for a table
 def write_results(
     page: Page, estimator: Any, faces: Faces, groups: pd.DataFrame, edges: Sequence[float]
 ) -> Report:
-    """Score an estimator on labelled faces and write what it got right and wrong.
-
-    Parameters
-    ----------
-    page : Page
-        Empty; it is filled and written.
-    estimator : ImageEstimator
-        Fitted.
-    faces : Faces
-        Pictures that have this task's label.
-    groups : DataFrame
-        Groups of the pictures, a column each.
-    edges : sequence of float
-        First years of the ranges in which predicted ages are counted, where the estimator has no
-        bins of its own that are few enough.
-
-    Returns
-    -------
-    Report
-        As ``estimator.evaluate`` gives it.
-    """
+    """Score an estimator on labelled faces and write what it got right and wrong."""
     X, y = faces.labelled(estimator.task)
     outputs = estimator.outputs(X)
     report = make_report(

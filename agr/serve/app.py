@@ -28,20 +28,7 @@ NICE = 5  # how far the reader of large pictures stands back behind the others
 
 
 def create_app(settings: Settings, readers: Sequence[ReadsPictures]) -> FastAPI:
-    """Make the web application.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    readers : sequence of Reader
-        Processes that read the pictures; see `make_readers`.
-
-    Returns
-    -------
-    FastAPI
-        An ASGI application, for uvicorn or another server.
-    """
+    """Make the web application."""
     shared = Service(settings, readers)
     door = Door(settings, shared.drain)
 
@@ -92,47 +79,20 @@ def _describe(app: FastAPI, settings: Settings) -> None:
 
 
 def make_readers(settings: Settings, predictor: dict[str, Any]) -> list[Reader]:
-    """Name the processes that read pictures; the application starts them.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    predictor : dict
-        What each makes its `agr.Predictor` with.
-
-    Returns
-    -------
-    list of Reader
-        The first reads large pictures too, and gives way to the others.
-    """
+    """Name the processes that read pictures; the application starts them."""
     small = min(SMALL_MEMORY, settings.picture_memory)
     first = Reader(predictor, memory=settings.picture_memory, nice=NICE)
     return [first, *(Reader(predictor, memory=small) for _ in range(settings.readers - 1))]
 
 
 def from_environment() -> FastAPI:
-    """Make the application that ``agr serve`` asked for, in one of its workers.
-
-    Returns
-    -------
-    FastAPI
-        An ASGI application.
-    """
+    """Make the application that ``agr serve`` asked for, in one of its workers."""
     given = json.loads(os.environ[STARTED_WITH])
     settings = Settings(**given["settings"])
     return create_app(settings, make_readers(settings, given["predictor"]))
 
 
 def to_environment(settings: Settings, predictor: dict[str, Any]) -> None:
-    """Leave word for `from_environment`.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    predictor : dict
-        What `agr.Predictor` is made with.
-    """
+    """Leave word for `from_environment`."""
     given = {"settings": settings.model_dump(), "predictor": predictor}
     os.environ[STARTED_WITH] = json.dumps(given)

@@ -29,15 +29,7 @@ class _RefusedError(Exception):
 
 
 class Door:
-    """What the connections of one server share.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    on_stop : callable
-        Called when the server is told to stop.
-    """
+    """What the connections of one server share."""
 
     def __init__(self, settings: Settings, on_stop: Callable[[], None] = lambda: None) -> None:
         self.settings, self.on_stop = settings, on_stop
@@ -60,18 +52,7 @@ class Door:
                 del self._clients[connection.network]
 
     def make_room(self, n: int) -> bool:
-        """Close a connection when there are too many.
-
-        Parameters
-        ----------
-        n : int
-            How many there are.
-
-        Returns
-        -------
-        bool
-            False when all are at work.
-        """
+        """Close a connection when there are too many."""
         if n <= self.max_connections:
             return True
         if not self._clients:
@@ -272,13 +253,7 @@ def _open_files() -> int:
 
 
 def backlog() -> int:
-    """Give the connections that may come at once, within the system's limit of open files.
-
-    Returns
-    -------
-    int
-        For uvicorn's ``backlog``.
-    """
+    """Give the connections that may come at once, within the system's limit of open files."""
     if sys.platform == "win32":
         return BACKLOG
     import resource
@@ -288,13 +263,7 @@ def backlog() -> int:
 
 
 def allow_files(settings: Settings) -> None:
-    """Raise this process's limit of open files to what the connections need, if it may.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    """
+    """Raise this process's limit of open files to what the connections need, if it may."""
     if sys.platform == "win32":
         return
     import resource

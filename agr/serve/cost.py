@@ -42,25 +42,7 @@ class Cost:
 
 
 def look(data: bytes, max_pixels: int) -> Cost:
-    """Look at a picture's header, without decoding it.
-
-    Parameters
-    ----------
-    data : bytes
-        The picture's file.
-    max_pixels : int
-        Width times height at most.
-
-    Returns
-    -------
-    Cost
-        What it will take to read it.
-
-    Raises
-    ------
-    ImageError
-        It is of no known format, or too large.
-    """
+    """Look at a picture's header, without decoding it."""
     if not data:
         raise ImageError("The picture is empty.")
     try:

@@ -25,18 +25,7 @@ STATIC = Path(__file__).parent / "static"
 
 
 def check_query(request: Request) -> None:
-    """Refuse fields of the query that the endpoint does not know.
-
-    Parameters
-    ----------
-    request : Request
-        Any.
-
-    Raises
-    ------
-    ProblemError
-        422.
-    """
+    """Refuse fields of the query that the endpoint does not know."""
     known = [field.alias for field in request.scope["route"].dependant.query_params]
     for name in request.query_params:
         if name not in known:
@@ -54,18 +43,7 @@ bearer = HTTPBearer(auto_error=False, description="The key that the service was 
 
 
 def service(request: Request) -> Service:
-    """Give what the endpoints share.
-
-    Parameters
-    ----------
-    request : Request
-        Any.
-
-    Returns
-    -------
-    Service
-        That of the application.
-    """
+    """Give what the endpoints share."""
     found: Service = request.app.state.service
     return found
 
@@ -77,20 +55,7 @@ def check_key(
     shared: Shared,
     given: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> None:
-    """Let nobody in without the key.
-
-    Parameters
-    ----------
-    shared : Service
-        Knows the key.
-    given : credentials or None
-        What the client sent.
-
-    Raises
-    ------
-    ProblemError
-        401.
-    """
+    """Let nobody in without the key."""
     key = shared.settings.api_key or ""
     sent = given.credentials if given else ""
     # Compared in constant time, so that how long it takes tells nothing of the key.

@@ -40,15 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class Envelope:
-    """Middleware around the whole application.
-
-    Parameters
-    ----------
-    app : ASGI application
-        What answers.
-    metrics : Metrics
-        Where requests are counted.
-    """
+    """Middleware around the whole application."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app, self._metrics = app, metrics

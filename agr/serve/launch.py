@@ -17,32 +17,7 @@ if TYPE_CHECKING:  # which is part of the extra itself
 def launch(
     settings: "Settings", *, host: str, port: int, workers: int, predictor: dict[str, Any]
 ) -> None:
-    """Serve until somebody stops it.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    host : str
-        Address to listen on.
-    port : int
-        Port to listen on.
-    workers : int
-        Processes that talk to clients; each has its own readers, queue and limits.
-    predictor : dict
-        What `agr.Predictor` is made with.
-
-    Raises
-    ------
-    MissingExtraError
-        The web packages are not installed.
-    ParameterError
-        Fewer workers than one.
-    ArtifactError
-        A saved model is damaged, too new, or for another task.
-    OSError
-        The address is taken.
-    """
+    """Serve until somebody stops it."""
     if workers < 1:
         raise ParameterError(f"workers must be at least 1, got {workers}.")
     with require("serve"):

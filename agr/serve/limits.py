@@ -11,13 +11,7 @@ from agr.serve.settings import Settings
 
 
 class Shares:
-    """Counts the requests and bytes of each client, and the bytes of all.
-
-    Parameters
-    ----------
-    settings : Settings
-        How many there may be.
-    """
+    """Counts the requests and bytes of each client, and the bytes of all."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -28,23 +22,7 @@ class Shares:
 
     @contextmanager
     def request(self, client: str) -> "Iterator[Held]":
-        """Admit a request, and forget it at the end.
-
-        Parameters
-        ----------
-        client : str
-            Who sends it; see `network`.
-
-        Yields
-        ------
-        Held
-            Takes the bytes as they come.
-
-        Raises
-        ------
-        ProblemError
-            429, when the client has too many open already.
-        """
+        """Admit a request, and forget it at the end."""
         limit = self._settings.max_client_requests
         with self._lock:
             if 0 < limit <= self._requests[client]:
@@ -65,20 +43,7 @@ class Shares:
                     del self._requests[client], self._client_bytes[client]
 
     def take(self, client: str, n: int) -> None:
-        """Count bytes that came.
-
-        Parameters
-        ----------
-        client : str
-            From whom.
-        n : int
-            How many.
-
-        Raises
-        ------
-        ProblemError
-            429 or 503, when its requests together, or all, hold too many.
-        """
+        """Count bytes that came."""
         settings = self._settings
         with self._lock:
             if self._client_bytes[client] + n > settings.max_client_bytes:
@@ -90,50 +55,20 @@ class Shares:
 
 
 class Held:
-    """The bytes that one request holds.
-
-    Parameters
-    ----------
-    shares : Shares
-        Where they are counted.
-    client : str
-        Whose they are.
-
-    Attributes
-    ----------
-    n : int
-        Bytes.
-    """
+    """The bytes that one request holds."""
 
     def __init__(self, shares: Shares, client: str) -> None:
         self._shares, self._client = shares, client
         self.n = 0
 
     def take(self, n: int) -> None:
-        """Hold more bytes, as `Shares.take`.
-
-        Parameters
-        ----------
-        n : int
-            How many more.
-        """
+        """Hold more bytes, as `Shares.take`."""
         self._shares.take(self._client, n)
         self.n += n
 
 
 def network(host: str | None) -> str:
-    """Give what stands for one client.
-
-    Parameters
-    ----------
-    host : str or None
-        Its address.
-
-    Returns
-    -------
-    str
-        An IPv4 address; the /64 network of an IPv6 one, as one client owns all of it.
-    """
+    """Give what stands for one client."""
     try:
         address = ipaddress.ip_address(host or "")
     except ValueError:

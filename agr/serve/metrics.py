@@ -21,13 +21,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """The counts of one service; none tells anything of a picture or a person.
-
-    Parameters
-    ----------
-    queue_length : callable
-        Gives the number of pictures that wait.
-    """
+    """The counts of one service; none tells anything of a picture or a person."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -72,51 +66,21 @@ class Metrics:
             self.ended.labels(reason)
 
     def on_request(self, endpoint: str, status: int, seconds: float) -> None:
-        """Count a request.
-
-        Parameters
-        ----------
-        endpoint : str
-            Path of the route, never the client's own words.
-        status : int
-            What it was answered with.
-        seconds : float
-            How long it took.
-        """
+        """Count a request."""
         self.requests.labels(endpoint, str(status)).inc()
         self.seconds.labels(endpoint).observe(seconds)
 
     def on_reading(self, lane: str, seconds: float) -> None:
-        """Count a picture that a process looked at.
-
-        Parameters
-        ----------
-        lane : {"small", "large"}
-            Where it waited.
-        seconds : float
-            How long it took.
-        """
+        """Count a picture that a process looked at."""
         self.reading_seconds.labels(lane).observe(seconds)
         self.queue.set(self._queue_length())
 
     def on_end(self, reason: str) -> None:
-        """Count a process that was replaced.
-
-        Parameters
-        ----------
-        reason : {"limit", "cancelled", "idle"}
-            Whether its picture took too much, nobody waited for it any more, or it ended by itself.
-        """
+        """Count a process that was replaced."""
         self.ended.labels(reason).inc()
 
     def on_pictures(self, read: int, failed: int) -> None:
-        """Count pictures.
-
-        Parameters
-        ----------
-        read, failed : int
-            How many could be read, and not.
-        """
+        """Count pictures."""
         self.pictures.labels("read").inc(read)
         self.pictures.labels("failed").inc(failed)
 

@@ -55,19 +55,6 @@ class Answer:
 
 
 def failed(picture: Picture, error: str = "The picture could not be read.") -> list[Row]:
-    """Give the rows of a picture that could not be read.
-
-    Parameters
-    ----------
-    picture : Picture
-        The one.
-    error : str
-        What its client is told; nothing of the inside.
-
-    Returns
-    -------
-    list of dict
-        One row.
-    """
+    """Give the rows of a picture that could not be read."""
     row = {**dict.fromkeys(picture.columns), "image": picture.name, "error": error}
     return [row]

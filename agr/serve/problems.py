@@ -26,17 +26,7 @@ class Problem(BaseModel):
 
 
 class ProblemError(Exception):
-    """Ends a request with a problem.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    detail : str
-        Sentence for the client.
-    headers : mapping, optional
-        Sent along.
-    """
+    """Ends a request with a problem."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -50,77 +40,23 @@ class ProblemResponse(JSONResponse):
 
 
 def busy(detail: str, status: int = 503, seconds: int = 1) -> ProblemError:
-    """Give the problem of a service that has too much to do.
-
-    Parameters
-    ----------
-    detail : str
-        Sentence for the client.
-    status : {503, 429}
-        Whether everybody has to wait, or this client.
-    seconds : int
-        When to come back.
-
-    Returns
-    -------
-    ProblemError
-        With ``Retry-After``.
-    """
+    """Give the problem of a service that has too much to do."""
     return ProblemError(status, detail, {"Retry-After": str(seconds)})
 
 
 def problem(status: int, detail: str) -> dict[str, Any]:
-    """Give a problem as a client reads it.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    detail : str
-        Sentence for the client.
-
-    Returns
-    -------
-    dict
-        Ready for JSON.
-    """
+    """Give a problem as a client reads it."""
     title = HTTPStatus(status).phrase
     return Problem(type="about:blank", title=title, status=status, detail=detail).model_dump()
 
 
 def respond(status: int, detail: str, headers: Mapping[str, str] | None = None) -> ProblemResponse:
-    """Write a problem.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    detail : str
-        Sentence for the client.
-    headers : mapping, optional
-        Sent along.
-
-    Returns
-    -------
-    ProblemResponse
-        To be sent.
-    """
+    """Write a problem."""
     return ProblemResponse(problem(status, detail), status, headers)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe problems for the OpenAPI document.
-
-    Parameters
-    ----------
-    *statuses : int
-        HTTP statuses that an endpoint may answer with.
-
-    Returns
-    -------
-    dict
-        The ``responses`` of a route.
-    """
+    """Describe problems for the OpenAPI document."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {
@@ -132,13 +68,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Answer an application's errors with problems.
-
-    Parameters
-    ----------
-    app : FastAPI
-        Changed in place.
-    """
+    """Answer an application's errors with problems."""
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -30,19 +30,7 @@ class EndedError(AgrError):
 
 
 class Reader:
-    """A process that reads one picture at a time.
-
-    Parameters
-    ----------
-    predictor : dict
-        What the process makes its `agr.Predictor` with.
-    memory : int
-        Bytes that reading a picture may take.
-    nice : int
-        How far the process stands back behind others.
-    command : sequence of str, optional
-        Starts the process.
-    """
+    """A process that reads one picture at a time."""
 
     def __init__(
         self,
@@ -67,20 +55,7 @@ class Reader:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> tuple[str, ...]:
-        """Start the process, in place of one that ended.
-
-        Returns
-        -------
-        tuple of str
-            Tasks that its models are for.
-
-        Raises
-        ------
-        AgrError
-            What making the predictor raised.
-        EndedError
-            The process ended instead.
-        """
+        """Start the process, in place of one that ended."""
         self.close()
         self._process = subprocess.Popen(
             self._command,
@@ -96,33 +71,7 @@ class Reader:
         return tuple(reply["tasks"])
 
     def read(self, picture: Picture, max_pixels: int, seconds: float, *, large: bool) -> Answer:
-        """Have a picture read; blocks.
-
-        Parameters
-        ----------
-        picture : Picture
-            The one.
-        max_pixels : int
-            Width times height at most.
-        seconds : float
-            Processor seconds; then the process ends.
-        large : bool
-            Whether it may be much work.
-
-        Returns
-        -------
-        Answer
-            Its rows.
-
-        Raises
-        ------
-        EndedError
-            The process ended: by itself, or by `kill`.
-        MemoryError
-            The picture takes more memory than it may.
-        RuntimeError
-            Reading it failed, in a way that is not the picture's fault alone.
-        """
+        """Have a picture read; blocks."""
         asked = {**asdict(picture), "data": len(picture.data), "seconds": seconds}
         reply = self._ask({**asked, "large": large, "max_pixels": max_pixels}, picture.data)
         if "failed" in reply:

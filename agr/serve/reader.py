@@ -26,13 +26,7 @@ from agr.serve.reading import Reads, read
 
 
 def main(make: Callable[..., Reads] = Predictor) -> None:
-    """Read pictures until the service closes the pipe.
-
-    Parameters
-    ----------
-    make : callable, default=Predictor
-        Makes what reads them.
-    """
+    """Read pictures until the service closes the pipe."""
     asked, answers = _pipes()
     # The service ends its readers itself, once all is answered; a signal to the whole group is
     # meant for it.

@@ -89,17 +89,6 @@ class Readers:
 
     All but the first read only pictures that are little work; the first reads the others too. So
     large pictures wait for each other, and nobody else for them.
-
-    Parameters
-    ----------
-    readers : sequence
-        Two or more.
-    settings : Settings
-        Bounds.
-    on_read : callable
-        Called with each picture's lane and seconds.
-    on_end : callable
-        Called when a process had to be replaced, with the reason.
     """
 
     def __init__(
@@ -152,25 +141,7 @@ class Readers:
     def submit(
         self, request: Request, pictures: Sequence[Picture]
     ) -> "list[asyncio.Future[Answer]]":
-        """Let the pictures of a request wait for their turns.
-
-        Parameters
-        ----------
-        request : Request
-            Whose they are.
-        pictures : sequence of Picture
-            All of it.
-
-        Returns
-        -------
-        list of Future
-            One for each; see `drop`.
-
-        Raises
-        ------
-        ProblemError
-            429 or 503, when too many wait.
-        """
+        """Let the pictures of a request wait for their turns."""
         settings, n = self._settings, len(pictures)
         own = self._turns.waiting(request.client)
         if len(self) + n > settings.queue_size:
@@ -190,13 +161,7 @@ class Readers:
         return [job.future for job in jobs]
 
     def drop(self, request: Request) -> None:
-        """End whatever is still to be done for a request.
-
-        Parameters
-        ----------
-        request : Request
-            It has its answer, or nobody waits for it any more.
-        """
+        """End whatever is still to be done for a request."""
         for job in self._turns.drop(request.client, request):
             self._release(job)
             job.future.cancel()

@@ -34,24 +34,7 @@ class _Named(io.BytesIO):
 
 
 def read(predictor: Reads, picture: Picture, max_pixels: int, *, large: bool) -> Answer:
-    """Read one picture.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        Its models are asked.
-    picture : Picture
-        The one.
-    max_pixels : int
-        Width times height at most.
-    large : bool
-        Whether it may be much work.
-
-    Returns
-    -------
-    Answer
-        Its rows; what is wrong with the picture is in ``error`` of its only row.
-    """
+    """Read one picture."""
     if picture.error is not None:
         return Answer(failed(picture, picture.error))
     try:

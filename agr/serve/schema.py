@@ -74,18 +74,7 @@ class Health(BaseModel):
 
 
 def picture_body(max_pictures: int) -> dict[str, Any]:
-    """Describe the body of a prediction for the OpenAPI document.
-
-    Parameters
-    ----------
-    max_pictures : int
-        In one request.
-
-    Returns
-    -------
-    dict
-        An OpenAPI request body; it is read by `agr.serve.upload`, not by FastAPI.
-    """
+    """Describe the body of a prediction for the OpenAPI document."""
     files = {
         "type": "array",
         "minItems": 1,

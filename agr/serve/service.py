@@ -13,15 +13,7 @@ from agr.serve.settings import Settings
 
 
 class Service:
-    """What the endpoints of one application share.
-
-    Parameters
-    ----------
-    settings : Settings
-        Bounds.
-    readers : sequence
-        Processes that read pictures; see `agr.serve.readers.Readers`.
-    """
+    """What the endpoints of one application share."""
 
     def __init__(self, settings: Settings, readers: Sequence[ReadsPictures]) -> None:
         self.settings = settings
@@ -41,25 +33,7 @@ class Service:
                 waiting.reschedule(min(waiting.when() or self._ends, self._ends))
 
     async def read(self, client: str, pictures: Sequence[Picture]) -> list[Row]:
-        """Read the pictures of a request, in turns with those of others.
-
-        Parameters
-        ----------
-        client : str
-            Who asks.
-        pictures : sequence of Picture
-            In the order of the request.
-
-        Returns
-        -------
-        list of dict
-            Rows, in the same order.
-
-        Raises
-        ------
-        ProblemError
-            429 or 503, when too many wait, or when it takes too long.
-        """
+        """Read the pictures of a request, in turns with those of others."""
         request = Request(client)
         until = asyncio.get_running_loop().time() + self.settings.timeout
         limit = asyncio.timeout_at(until if self._ends is None else min(until, self._ends))

@@ -22,50 +22,6 @@ class Settings(BaseSettings):
 
     Every value can also come from an environment variable: its name in capitals after ``AGR_``,
     for instance ``AGR_MAX_PIXELS``. What is passed here comes first.
-
-    Attributes
-    ----------
-    max_picture_bytes : int
-        Bytes of one picture; a larger one is answered with an error in its row.
-    max_request_bytes : int
-        Bytes of one request.
-    max_client_bytes : int
-        Bytes of all requests of one client that are being received or answered.
-    max_held_bytes : int
-        Bytes of all requests that are being received or answered.
-    max_pixels : int
-        Pixels of one picture, looked up before it is decoded.
-    max_request_pixels : int
-        Pixels that the pictures of one request may make the decoder go over; those of progressive
-        JPEGs, of transparency and of 16 bits count several times. Pictures beyond it get an error
-        in their row.
-    max_client_pixels : int
-        The same for all large pictures of one client that wait at a time.
-    max_pictures : int
-        Pictures in one request.
-    max_client_requests : int
-        Requests of one client at a time; 0 for any number.
-    queue_size : int
-        Pictures that may wait; one client's may fill half of it, or one request.
-    timeout : float
-        Seconds in which a request must have arrived, and again in which it must be answered.
-    readers : int
-        Processes that decode and read pictures, at least 2: one is kept free of large pictures.
-    picture_seconds : float
-        Processor seconds that one picture may take; then its process is ended and replaced.
-    picture_memory : int
-        Bytes that reading one picture may take; Linux only.
-    max_connections : int
-        Open connections. When there are more, those that have waited longest for their client
-        are closed.
-    max_header_bytes : int
-        Bytes of a request's head.
-    header_seconds : float
-        Seconds in which a request's head must have arrived.
-    drain_seconds : int
-        Seconds in which open requests are still answered once the service is told to stop.
-    api_key : str or None
-        What clients must send as ``Authorization: Bearer``; None lets everybody in.
     """
 
     model_config = SettingsConfigDict(env_prefix="AGR_", frozen=True, extra="forbid")

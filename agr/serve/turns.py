@@ -38,52 +38,18 @@ class Turns(Generic[T]):
         return sum(self.waiting(client) for client in self._clients)
 
     def waiting(self, client: str) -> int:
-        """Count a client's items.
-
-        Parameters
-        ----------
-        client : str
-            Any.
-
-        Returns
-        -------
-        int
-            Those that wait.
-        """
+        """Count a client's items."""
         known = self._clients.get(client)
         return sum(len(r.small) + len(r.large) for r in known.requests.values()) if known else 0
 
     def add(self, client: str, request: Hashable, item: T, *, large: bool = False) -> None:
-        """Let an item wait.
-
-        Parameters
-        ----------
-        client : str
-            Whose it is.
-        request : hashable
-            What it belongs to.
-        item : object
-            Given back by `next`.
-        large : bool
-            Whether it waits in the lane of the large ones.
-        """
+        """Let an item wait."""
         known = self._clients.setdefault(client, _Client(self._now))
         asked = known.requests.setdefault(request, _Request(known.now))
         (asked.large if large else asked.small).append(item)
 
     def next(self, *, large: bool) -> T | None:
-        """Take the next item.
-
-        Parameters
-        ----------
-        large : bool
-            From which lane.
-
-        Returns
-        -------
-        object or None
-            None when nothing waits in that lane.
-        """
+        """Take the next item."""
         chosen = min(self._askers(large), key=lambda pair: pair[0].spent, default=None)
         if chosen is None:
             return None
@@ -94,33 +60,14 @@ class Turns(Generic[T]):
         return (asked.large if large else asked.small).popleft()
 
     def charge(self, client: str, request: Hashable, seconds: float) -> None:
-        """Count what an item took.
-
-        Parameters
-        ----------
-        client, request : as in `add`
-            Whose it was.
-        seconds : float
-            May be negative, where too much was counted before.
-        """
+        """Count what an item took."""
         if (known := self._clients.get(client)) is not None:
             known.spent += seconds
             if (asked := known.requests.get(request)) is not None:
                 asked.spent += seconds
 
     def drop(self, client: str, request: Hashable) -> list[T]:
-        """Forget a request.
-
-        Parameters
-        ----------
-        client, request : as in `add`
-            Which.
-
-        Returns
-        -------
-        list
-            Its items that waited.
-        """
+        """Forget a request."""
         known = self._clients.get(client)
         asked = known.requests.pop(request, None) if known else None
         if not any(one.requests for one in self._clients.values()):

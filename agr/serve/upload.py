@@ -19,27 +19,7 @@ DRAIN_PAUSE = 0.005  # between two pieces, so that what is thrown away takes no 
 
 
 async def receive_pictures(request: Request, settings: Settings, held: Held) -> list[Picture]:
-    """Receive the pictures of a request.
-
-    Parameters
-    ----------
-    request : Request
-        With a multipart body.
-    settings : Settings
-        Bounds.
-    held : Held
-        Where bytes are counted.
-
-    Returns
-    -------
-    list of Picture
-        In the order of the body; at least one.
-
-    Raises
-    ------
-    ProblemError
-        400, 408, 413, 415, 422 or 503.
-    """
+    """Receive the pictures of a request."""
     boundary = _boundary(request)
     declared = int(request.headers.get("content-length") or 0)
     form = _Form(boundary, settings)

@@ -18,31 +18,7 @@ def record(
     writer: VideoWriter | None = None,
     table: Table | None = None,
 ) -> Iterator[tuple[Frame, list[Person]]]:
-    """Look at the frames of a video; what a table already tells is taken from it.
-
-    Parameters
-    ----------
-    video : Video
-        Where from.
-    people : People
-        Who have been seen; of an earlier run too at the end.
-    fps : float, optional
-        As for `Video.frames`.
-    writer : VideoWriter, optional
-        Gets the frames with boxes and labels.
-    table : Table, optional
-        Gets the rows.
-
-    Yields
-    ------
-    (Frame, list of Person)
-        After it is written.
-
-    Raises
-    ------
-    VideoError
-        The video cannot be read, or is not that of the table.
-    """
+    """Look at the frames of a video; what a table already tells is taken from it."""
     # One is fetched ahead: the file must be read to its end before rows are added to it.
     recalled = iter(()) if table is None else table.recalled()
     earlier = next(recalled, None)

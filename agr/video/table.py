@@ -77,27 +77,13 @@ class Table:
             self._part.unlink()
 
     def recalled(self) -> Iterator[tuple[int, list[Person]]]:
-        """Read what an earlier run wrote.
-
-        Yields
-        ------
-        (int, list of Person)
-            Number of the frame, and who is in it.
-        """
+        """Read what an earlier run wrote."""
         with self._part.open(encoding="utf-8", newline="") as stream:
             for number, rows in groupby(csv.DictReader(stream), lambda row: int(row["frame"])):
                 yield number, [_person(row) for row in rows if row["person"]]
 
     def write(self, frame: Frame, people: list[Person]) -> None:
-        """Write the people of a frame; a frame without any gets a row all the same.
-
-        Parameters
-        ----------
-        frame : Frame
-            The frame.
-        people : list of Person
-            Who is in it.
-        """
+        """Write the people of a frame; a frame without any gets a row all the same."""
         self._empty = False
         # Numbers are not rounded as in other tables, because a stopped run goes on from them.
         rows = [(person.id, *flatten(person.to_dict(), _FLAT).values()) for person in people]
@@ -119,20 +105,7 @@ class Table:
 
 
 def run_settings(video: Video, **options: Any) -> dict[str, Any]:
-    """Tell runs apart whose rows differ.
-
-    Parameters
-    ----------
-    video : Video
-        What is looked at.
-    options
-        How; paths are told by where they lead.
-
-    Returns
-    -------
-    dict
-        For `Table`. No two runs of a camera are the same.
-    """
+    """Tell runs apart whose rows differ."""
     settings: dict[str, Any] = {"agr": __version__, "video": video.name}
     if video.live:
         settings["started"] = time.time_ns()

@@ -87,22 +87,7 @@ class Tracker:
         self._time = 0.0
 
     def update(self, time: float, boxes: Sequence[Box], ids: Sequence[int] = ()) -> list[int]:
-        """Take in the boxes of the next frame.
-
-        Parameters
-        ----------
-        time : float
-            Seconds; more than at the last call.
-        boxes : sequence of tuple
-            As in `Track`.
-        ids : sequence of int, optional
-            Whose boxes these are, where that is known; default: find out.
-
-        Returns
-        -------
-        list of int
-            Whose boxes these are.
-        """
+        """Take in the boxes of the next frame."""
         # Whoever was in the last frame may go on, however long ago that was.
         oldest = min(time - PATIENCE, self._time)
         self.tracks = {k: t for k, t in self.tracks.items() if t.time >= oldest}

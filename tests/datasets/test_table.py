@@ -334,7 +334,8 @@ class TestDamagedParquet:
     def test_text_that_is_no_utf_8(self, parquet, text):
         damaged = parquet.read_bytes().replace(text, text[:2] + b"\xff" + text[3:])
         parquet.write_bytes(damaged)
-        with pytest.raises(DatasetError, match="holds text that is no UTF-8"):
+        # Old versions of pyarrow refuse the whole file.
+        with pytest.raises(DatasetError, match="no UTF-8|cannot be read as a parquet file"):
             table.read(parquet, check_images=False)
 
     @pytest.mark.parametrize(
