@@ -44,7 +44,7 @@ class Engine:
         self.manifest = artifact.read_manifest(folder, task)
         self.image_size = int(self.manifest["image_size"])
         name = artifact.KERAS if self.engine == "keras" else artifact.ONNX
-        self._path = artifact.checked_file(folder, self.manifest, name)
+        self._path = Path(folder) / name
         try:
             self._network = _open(self.engine, self._path, self.manifest, device, calls)
         except AgrError:
@@ -93,6 +93,7 @@ def _open(engine: str, path: Path, manifest: artifact.Manifest, device: str, cal
     if engine == "keras":
         from agr.engines import keras_network
 
+        artifact.checked_file(path.parent, manifest, path.name)
         return keras_network.open_network(path, device=device)
     network = artifact.checked_bytes(path.parent, manifest, path.name)
     if _ELSEWHERE.search(network):

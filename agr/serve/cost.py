@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from agr.core import images
 from agr.errors import ImageError
 
 # Fewer formats than Pillow knows: some of them start other programs.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+FORMATS = tuple(kind for kind in images.FORMATS if kind != "HEIF")  # whose size Pillow tells
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 # A JPEG of a few bytes can ask for thousands of passes over all its pixels.
 MAX_JPEG_SCANS = 100
