@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn import metrics as sk
 
 from agr.core import artifact
-from agr.datasets.faces import Split
+from agr.core.answers import both_columns
+from agr.datasets.faces import Faces, Split
 from agr.runs.train import Run, train_run
 from agr.tasks import TASKS
 from agr.training.batches import ImageStore, decode
@@ -185,7 +187,6 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
         The row's columns.
     """
     from agr.training import loop
-    from agr.training import teachers as teaching
     from agr.training.balancing import show_all
     from agr.training.fitting import make_settings
     from agr.training.networks import build as networks
@@ -207,16 +208,16 @@ def time_networks(network: str, joint: bool, budget: Budget) -> dict[str, Any]:
     n_parameters, epoch_seconds, predict_seconds = 0, 0.0, 0.0
     for group in [list(TASKS)] if joint else [[task] for task in TASKS]:
         learned = {task: estimators[task] for task in group}
-        widths = {task: teaching.width_of(estimator) for task, estimator in learned.items()}
+        widths = {task: width_of(estimator) for task, estimator in learned.items()}
         sample = learned[group[0]]
         with loop.seeded(0), tempfile.TemporaryDirectory() as scratch:
-            model = teaching.joint_network(size, widths, sample)
+            model = joint_network(size, widths, sample)
             history = loop.train(
                 model,
-                teaching.joint_loss,
+                joint_loss,
                 [],
-                loop.Lessons(store, teaching.joint_targets(faces, learned), show_all(len(faces))),
-                (held, teaching.joint_targets(held_out, learned)),
+                loop.Lessons(store, joint_targets(faces, learned), show_all(len(faces))),
+                (held, joint_targets(held_out, learned)),
                 make_settings(sample, 0),
                 image_size=size,
                 directory=Path(scratch),
@@ -258,3 +259,48 @@ def peak_mib() -> int:
     """Most memory that this process has held, in MiB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024**2 if sys.platform == "darwin" else 1024))
+
+
+def width_of(estimator: Any) -> int:
+    """Count a task's probabilities: both of two labels, whose network has one output."""
+    kind, n_outputs = estimator.last_layer()
+    return 2 if kind == "sigmoid" else int(n_outputs)
+
+
+def joint_targets(faces: Faces, estimators: dict[str, Any]) -> np.ndarray:
+    """Put the tasks' targets side by side; a missing label is a row of zeros."""
+    parts = []
+    for task, estimator in estimators.items():
+        width = width_of(estimator)
+        smoothing = getattr(estimator, "label_smoothing", 0.0)
+        part = np.zeros((len(faces), width), np.float32)
+        labels = both_columns(estimator.targets(faces.labelled(task)[1]))
+        part[faces.table[task].notna()] = (1 - smoothing) * labels + smoothing / width
+        parts.append(part)
+    return np.concatenate(parts, axis=1)
+
+
+def joint_network(size: int, widths: dict[str, int], sample: Any) -> keras.Model:
+    """Build a network with one trunk and a head for each task."""
+    from agr.training.networks import build as networks
+
+    base = networks.build(
+        sample.network,
+        size,
+        weights="auto",
+        dropout=sample.dropout,
+        last_layer=("years", 1),
+        task="teacher",
+    )
+    features = base.get_layer("logits").input
+    answers = [
+        keras.layers.Dense(width, activation="softmax", name=task)(features)
+        for task, width in widths.items()
+    ]
+    side_by_side = keras.layers.Concatenate(name="answers")(answers)
+    return keras.Model(base.inputs[0], side_by_side, name="teacher")
+
+
+def joint_loss(y_true: Any, y_pred: Any) -> Any:
+    """Sum the tasks' cross-entropies, as ``compile`` takes it."""
+    return -keras.ops.sum(y_true * keras.ops.log(y_pred + 1e-7), axis=-1)

@@ -82,7 +82,7 @@ class TestParameters:
             ("random_state", -1, r"random_state must be None or from 0 to 2\*\*32 - 1, got -1"),
             ("augmentation", "lihgt", "Did you mean 'light'"),
             ("balance", "weight", "balance must be one of None, 'weights'.*Did you mean 'weights'"),
-            ("network", "face_resnt", "Did you mean 'face_resnet'"),
+            ("network", "face_mobilenit", "Did you mean 'face_mobilenet'"),
             ("schedule", "cosin", "Did you mean 'cosine'"),
             ("weights", "no/such.npz", "there is no 'no/such.npz'"),
         ],

@@ -138,7 +138,7 @@ class TestWorks:
     def test_networks(self, command):
         done = command("networks")
         assert (done.returncode, done.stderr) == (0, "")
-        assert "face_resnet" in done.stdout
+        assert "face_mobilenet" in done.stdout
 
     def test_predictor(self, python):
         code = (

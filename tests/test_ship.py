@@ -25,7 +25,7 @@ def network():
     with_seed = keras.utils.set_random_seed
     with_seed(0)
     return networks.build(
-        "face_resnet", 48, weights="auto", dropout=0.0, last_layer=("sigmoid", 1), task="gender"
+        "face_mobilenet", 48, weights="auto", dropout=0.0, last_layer=("sigmoid", 1), task="gender"
     )
 
 

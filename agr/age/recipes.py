@@ -1,14 +1,11 @@
 """Named trainings of the age estimator."""
 
-from dataclasses import replace
-
-from agr.training.recipes import CONV_CYCLES, CYCLE, FINE_TUNE, IMDB_WIKI, TAUGHT, Recipe
+from agr.training.recipes import CONV_CYCLES, FINE_TUNE, IMDB_WIKI, SHIPPED, Recipe
 
 PLAIN_BINS = {"label_sd": 0.0}  # each age belongs to its own bin only
 
 RECIPES = {
-    # The model that comes with agr; scripts/ship.py trains it and packs it.
-    "shipped": replace(TAUGHT, stages=(*TAUGHT.stages, CYCLE, CYCLE), average=True),
+    "shipped": SHIPPED,
     **CONV_CYCLES,
     "conv_cycles_regression": CONV_CYCLES["conv_cycles"].having(head="regression"),
     "conv_cycles_decade": CONV_CYCLES["conv_cycles"].having(bins="decade", **PLAIN_BINS),

@@ -23,6 +23,13 @@ def train(
             "the others."
         ),
     ] = None,
+    teachers: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of teachers, whose answers to each changed copy are most of what is "
+            "learned; pictures without the task's label count then, too."
+        ),
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -49,6 +56,7 @@ def train(
             overwrite=overwrite,
             parameters=fit.parameters(task),
             recipe=recipe,
+            teachers=teachers,
             start=start,
             checkpoint=checkpoint,
             tensorboard=tensorboard,

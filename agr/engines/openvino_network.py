@@ -21,16 +21,16 @@ from agr.errors import ParameterError, choice, require
 
 
 def open_network(
-    path: Path, *, device: str = "cpu", calls: int = 1
+    path: Path, *, device: str = "cpu", calls: int = 1, precision: str = "f32"
 ) -> Callable[[Pixels], npt.NDArray[np.float32]]:
     """Open an ONNX file; ``calls`` are computed at once, each on one core, and more wait."""
     core = _import().Core()
     devices = [name.lower() for name in core.available_devices]
     if device not in devices:
         raise ParameterError(choice("device", device, devices))
-    # By itself OpenVINO computes float networks in bfloat16 where the processor can, which moves
-    # probabilities by up to 0.011; int8 networks are as fast with this as without.
-    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32"}
+    # In bfloat16, which OpenVINO would choose by itself where the processor can, float networks are
+    # faster, but probabilities move by up to 0.011; int8 networks are as fast in float32.
+    settings: dict[str, Any] = {"INFERENCE_PRECISION_HINT": precision}
     if device == "cpu":
         # Pinned, the threads of every process would stand on the same first cores.
         settings |= {"NUM_STREAMS": calls, "INFERENCE_NUM_THREADS": calls}

@@ -51,10 +51,10 @@ class Selection:
         """Drop those who are too young."""
         return faces.at_least(self.min_age) if self.min_age else faces
 
-    def parts(self, faces: Faces) -> Split:
+    def parts(self, faces: Faces | None = None) -> Split:
         """Part those who are old enough, as a published list says or by shares and seed."""
         if self.split is None:
-            return self.chosen(faces).split(
+            return self.chosen(self.read() if faces is None else faces).split(
                 validation=self.validation, test=self.test, random_state=self.seed
             )
         root = self.data if self.data.is_dir() else os.path.dirname(self.data)
@@ -103,8 +103,8 @@ def read_parts(run: Work, say: Callable[[str], None]) -> tuple[Faces, Split]:
     parts : Split
         As they are.
     """
-    faces = run.read()
-    if faces.report is not None:
+    faces = None if run.split else run.read()  # a published list says itself who there is
+    if faces is not None and faces.report is not None:
         say(str(faces.report))
     parts = run.parts(faces)
     for name, part in zip(parts._fields, parts, strict=True):

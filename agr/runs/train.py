@@ -2,11 +2,11 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from agr.datasets.faces import Faces, Split
 from agr.errors import ParameterError, choice
@@ -16,11 +16,9 @@ from agr.runs.selection import Work, read_parts
 from agr.tasks import TASKS
 from agr.training.balancing import joint_weight
 from agr.training.parameters import check_parameters
-from agr.training.recipes import Recipe, Teaching
+from agr.training.recipes import Recipe
 
 FIXED = ("network", "weights", "image_size", "color")  # by the first training
-SHARED = ("network", "image_size", "batch_size")  # by a network and its teachers
-TEACHING = ("epochs", "learning_rate", "augmentation")  # of teachers, unless the user says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +26,7 @@ class Run(Work):
     """One training."""
 
     recipe: str | None = None
+    teachers: Path | None = None
     start: Path | None = None
     checkpoint: Path | None = None
     tensorboard: Path | None = None
@@ -54,21 +53,16 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
         Scores on the test part.
     """
     run.check_output()
-    recipe, stages = _recipe(run)
+    stages = _stages(run)
     for stage in stages:  # as fit does, but before every picture is read
         check_parameters(stage)
     train, parts = read_parts(run, say)
     X, y = train.labelled(run.task)
     sample_weight = joint_weight(train.having(run.task).groups()) if run.joint else None
+    taught = {} if run.teachers is None else _ask_teachers(run.teachers, run.task, train)
     with tempfile.TemporaryDirectory() as scratch:
         # Stages are kept beside the state, so that a resumed training finds the same start.
         folder, start = run.checkpoint or Path(scratch), stages[0].weights
-        soft_labels = None
-        if recipe.teaching is not None:
-            soft = _teach(recipe.teaching, run, train, parts.validation, folder / "teachers", say)
-            soft_labels = soft[run.task][train.table[run.task].notna()]
-            if "weights" not in recipe.having(**run.parameters).stages[0]:
-                stages[0].set_params(weights=str(folder / "teachers" / f"start-{run.task}.npz"))
         for number, estimator in enumerate(stages, start=1):
             if number > 1:
                 estimator.set_params(weights=str(folder / f"{run.task}-{number - 1}-model"))
@@ -78,7 +72,7 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
                 X,
                 y,
                 sample_weight=sample_weight,
-                soft_labels=soft_labels,
+                **taught,
                 validation_data=parts.validation.labelled(run.task),
                 checkpoint_dir=folder / f"{run.task}-{number}",
                 callbacks=_callbacks(estimator, run, say),
@@ -86,10 +80,6 @@ def train_run(run: Run, say: Callable[[str], None]) -> Report:
             )
             if number < len(stages):
                 estimator.save(folder / f"{run.task}-{number}-model")
-        if recipe.average:
-            earlier = [folder / f"{run.task}-{number}-model" for number in range(1, len(stages))]
-            say(f"averaging the weights of {len(stages)} stages")
-            average_stages(estimator, earlier, *parts.validation.labelled(run.task))
     estimator.set_params(weights=start)  # for another fit; those of the stages may be gone by then
     return score_and_save(estimator, run, parts, len(y), say)
 
@@ -130,47 +120,17 @@ def score_and_save(
     return report
 
 
-def average_stages(estimator: Any, earlier: list[Path], X: Any, y: Any) -> None:
-    """Average a network's weights with those of the stages before it, and calibrate anew.
+def _ask_teachers(folder: Path, task: str, train: Faces) -> dict[str, Any]:
+    from agr.training.teachers import Teachers
 
-    Each stage ends a cycle of the learning rate, so this is stochastic weight averaging (Izmailov
-    et al., Averaging Weights Leads to Wider Optima and Better Generalization, UAI 2018).
-
-    Parameters
-    ----------
-    estimator : ImageEstimator
-        Fitted in the last stage; altered.
-    earlier : list of Path
-        Saved models of the others.
-    X, y
-        Validation pictures and labels.
-    """
-    models = [estimator, *(type(estimator).load(folder) for folder in earlier)]
-    weights = zip(*(model.model_.get_weights() for model in models), strict=True)
-    estimator.model_.set_weights([np.mean(same, axis=0) for same in weights])
-    estimator.calibrate(X, y)
+    labelled = train.table[task].notna()
+    ordered = pd.concat([train.table[labelled], train.table[~labelled]])
+    asked = Teachers(folder, task, ordered["hash"])
+    return {"soft_labels": asked, "unlabelled": list(train.table["path"][~labelled])}
 
 
-def _teach(
-    teaching: Teaching,
-    run: Run,
-    train: Faces,
-    validation: Faces,
-    folder: Path,
-    say: Callable[[str], None],
-) -> Any:
-    from agr.training.teachers import teach
-
-    labelled = [task for task in TASKS if len(train.having(task))]
-    shared = {name: run.parameters[name] for name in SHARED if name in run.parameters}
-    estimators = {task: TASKS[task].load_estimator()(**shared) for task in labelled}
-    given = {name: run.parameters[name] for name in TEACHING if name in run.parameters}
-    how = replace(teaching, **given)
-    return teach(train, validation, estimators, folder, how, seed=run.seed, say=say)
-
-
-def _recipe(run: Run) -> tuple[Recipe, list[Any]]:
-    """Give a recipe with what the user gave, and an estimator for each of its stages."""
+def _stages(run: Run) -> list[Any]:
+    """Give an estimator for each stage of a recipe, with what the user gave."""
     kind = TASKS[run.task].load_estimator()
     parameters = {**run.parameters, "random_state": run.seed}
     if run.joint:  # instead of what a recipe or a saved model says
@@ -182,12 +142,17 @@ def _recipe(run: Run) -> tuple[Recipe, list[Any]]:
                 f"--from goes on with the saved network, so {', '.join(fixed) or 'recipe'} cannot "
                 "be chosen; leave it out, or train anew without --from."
             )
-        return Recipe(({},)), [kind.load(run.start).set_params(**parameters)]
+        return [kind.load(run.start).set_params(**parameters)]
     recipes = TASKS[run.task].load_recipes()
     if run.recipe is not None and run.recipe not in recipes:
         raise ParameterError(choice("recipe", run.recipe, recipes))
     recipe = recipes[run.recipe] if run.recipe else Recipe(({},))
-    return recipe, [kind(**stage) for stage in recipe.having(**parameters).stages]
+    if recipe.taught and run.teachers is None:
+        raise ParameterError(
+            f"recipe {run.recipe!r} learns from teachers; give the folder that holds them: "
+            "--teachers FOLDER. scripts/teachers/README.md says how they are made."
+        )
+    return [kind(**stage) for stage in recipe.having(**parameters).stages]
 
 
 def _callbacks(estimator: Any, run: Run, say: Callable[[str], None]) -> list[Any]:

@@ -36,6 +36,19 @@ class Plan:
         """Count the pictures shown in an epoch."""
         return len(self.rows)
 
+    def with_more(self, n: int, n_more: int) -> "Plan":
+        """Show ``n_more`` pictures besides, which stand behind the first ``n``."""
+        if self.strata is not None:
+            raise ParameterError(
+                "balance='batches' draws by labels, which unlabelled pictures lack; choose another."
+            )
+        more = show_all(n_more)
+        return Plan(
+            np.append(self.rows, n + more.rows),
+            np.append(self.weights, more.weights),
+            np.append(self.augmented, more.augmented),
+        )
+
     def order(self, rng: np.random.Generator) -> Rows:
         """Draw the order of an epoch."""
         if self.strata is None:

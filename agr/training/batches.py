@@ -53,6 +53,17 @@ def take_rows(X: Any, rows: npt.NDArray[np.intp]) -> Any:
     return X[rows] if isinstance(X, np.ndarray) else [X[i] for i in rows]
 
 
+def join(X: Any, more: Any) -> Any:
+    """Put pictures behind others: arrays of one size, or paths."""
+    if isinstance(X, np.ndarray) != isinstance(more, np.ndarray) or (
+        isinstance(X, np.ndarray) and X.shape[1:] != more.shape[1:]
+    ):
+        raise ImageError(
+            "unlabelled must be given as X is: paths, or an array of pictures of the same size."
+        )
+    return np.concatenate([X, more]) if isinstance(X, np.ndarray) else [*X, *more]
+
+
 def raw_bytes(X: Any) -> Any:
     """Give an array, or a list of paths, as what a checksum is made of."""
     return np.ascontiguousarray(X) if isinstance(X, np.ndarray) else "\n".join(X).encode()

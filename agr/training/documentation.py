@@ -1,6 +1,6 @@
 """What the docstrings of the estimators share, written once and put in when a class is made."""
 
-SHARED = """    network : str, default="face_resnet"
+SHARED = """    network : str, default="face_mobilenet"
         A name that ``agr networks`` lists.
     network_options : dict, optional
         What that network lets one choose, for example ``{"activation": "leaky_relu"}``; its file
@@ -8,7 +8,7 @@ SHARED = """    network : str, default="face_resnet"
     weights : str or None, default="auto"
         Starting weights: ``"auto"`` for the packaged ones where the network has some;
         ``"imagenet"``, which Keras downloads once, where ``agr networks`` says so; a saved model's
-        folder; a file (Keras's own for its trunks, or from ``scripts/convert_face_resnet.py``);
+        folder; a file (Keras's own for its trunks, or from ``scripts/convert_face_mobilenet.py``);
         None for random.
     trainable : str, default="all"
         What learns: ``"all"``, ``"head"`` (the dense layers), or the head and the trunk's

@@ -2,7 +2,7 @@
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -41,7 +41,7 @@ class ImageEstimator(Saved, ABC):
     {fitted}
     """
 
-    network: str = "face_resnet"
+    network: str = "face_mobilenet"
     network_options: dict[str, Any] | None = None
     weights: str | None = "auto"
     trainable: str = "all"
@@ -139,7 +139,8 @@ class ImageEstimator(Saved, ABC):
         y: Any,
         *,
         sample_weight: npt.ArrayLike | None = None,
-        soft_labels: npt.ArrayLike | None = None,
+        soft_labels: npt.ArrayLike | Callable[..., Any] | None = None,
+        unlabelled: Any = None,
         validation_data: tuple[Any, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] = (),
@@ -155,10 +156,14 @@ class ImageEstimator(Saved, ABC):
             Years as numbers, or label words.
         sample_weight : array of shape (n,), optional
             Multiplies the weights that ``balance`` gives.
-        soft_labels : array of shape (n, k), optional
-            A teacher's probabilities for each picture, as ``predict_proba`` gives them. Half of
-            what is learned comes from them and half from ``y`` (Hinton et al., Distilling the
-            Knowledge in a Neural Network, 2015).
+        soft_labels : array of shape (n, k) or callable, optional
+            A teacher's probabilities for each picture, as ``predict_proba`` gives them; or what
+            gives them, for example `agr.training.teachers.Teachers`, when it is called with changed
+            copies of shape (m, h, w, 3) and the m places of their pictures in ``X`` (followed by
+            ``unlabelled``). They are 70 % of what is learned, and ``y`` the rest (Hinton et al.,
+            Distilling the Knowledge in a Neural Network, 2015).
+        unlabelled : array of shape (m, h, w, 3) or sequence of m paths, optional
+            More pictures, of which only a teacher that can be called knows something.
         validation_data : tuple (X, y), optional
             Chooses the best epoch and calibrates; default: a tenth of the pictures.
         checkpoint_dir : path, optional
@@ -188,7 +193,7 @@ class ImageEstimator(Saved, ABC):
 
         check_parameters(self)
         check_verbose(verbose)
-        part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
+        part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels, unlabelled)
         seed = make_seed(self.random_state)
         if validation_data is None:
             part, held_out = part.parted(seed)
@@ -224,7 +229,8 @@ class ImageEstimator(Saved, ABC):
         y: Any,
         *,
         sample_weight: npt.ArrayLike | None = None,
-        soft_labels: npt.ArrayLike | None = None,
+        soft_labels: npt.ArrayLike | Callable[..., Any] | None = None,
+        unlabelled: Any = None,
         validation_data: tuple[Any, Any] | None = None,
         checkpoint_dir: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Any] = (),
@@ -239,7 +245,7 @@ class ImageEstimator(Saved, ABC):
 
         Parameters
         ----------
-        X, y, sample_weight, soft_labels, checkpoint_dir, callbacks, verbose
+        X, y, sample_weight, soft_labels, unlabelled, checkpoint_dir, callbacks, verbose
             As in `fit`. A part need not hold every label.
         validation_data : tuple (X, y), optional
             Chooses the best epoch, and from 100 pictures on calibrates anew; else the calibration
@@ -262,6 +268,7 @@ class ImageEstimator(Saved, ABC):
                 y,
                 sample_weight=sample_weight,
                 soft_labels=soft_labels,
+                unlabelled=unlabelled,
                 validation_data=validation_data,
                 checkpoint_dir=checkpoint_dir,
                 callbacks=callbacks,
@@ -275,7 +282,7 @@ class ImageEstimator(Saved, ABC):
 
         self._check_going_on()
         check_verbose(verbose)
-        part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels)
+        part = Part.make(*self._check_pair(X, y), sample_weight, soft_labels, unlabelled)
         held_out = None
         if validation_data is not None:
             X, y = self._check_pair(*validation_data)

@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,46 +14,81 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from agr.core.images import Pixels
 from agr.errors import ParameterError
 from agr.training import loop
 from agr.training.augmentation import make_augmentation
 from agr.training.balancing import Plan
-from agr.training.batches import ImageStore, hold_out, raw_bytes, take_rows
+from agr.training.batches import ImageStore, check_images, hold_out, join, raw_bytes, take_rows
 from agr.training.losses import make_loss
 from agr.training.parameters import check_weights, plain
 
 if TYPE_CHECKING:
     from agr.training.estimator import ImageEstimator
 
-SOFT_SHARE = 0.5  # of a teacher's probabilities in what is learned
+SOFT_SHARE = 0.7  # of a teacher's probabilities in what is learned of a labelled picture
+
+Floats = npt.NDArray[np.float32]
+Teacher = Callable[[Pixels, npt.NDArray[np.intp]], Floats]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A teacher that has answered before: probabilities of shape (n, k)."""
+
+    answers: Floats
+
+    def __call__(self, pictures: Pixels, rows: npt.NDArray[np.intp]) -> Floats:
+        """Give those of some pictures, however they are changed."""
+        return self.answers[rows]
 
 
 @dataclass(frozen=True)
 class Part:
-    """Labelled pictures to learn from."""
+    """Labelled pictures to learn from, and what a teacher says of them."""
 
     X: Any
     y: npt.NDArray[Any]
     weights: npt.NDArray[np.float64]
-    soft: npt.NDArray[np.float32] | None = None
+    soft: Teacher | None = None
+    unlabelled: Any = ()
 
     @classmethod
-    def make(cls, X: Any, y: npt.NDArray[Any], weights: Any, soft: Any = None) -> "Part":
-        """Check the weights and take everything together."""
-        soft = None if soft is None else np.asarray(soft, dtype=np.float32)
-        if soft is not None and soft.shape[:1] != (len(y),):
-            raise ParameterError(
-                f"soft_labels must hold a row for each of {len(y)} pictures, "
-                f"got shape {soft.shape}."
-            )
-        return cls(X, y, check_weights(weights, len(y)), soft)
+    def make(
+        cls, X: Any, y: npt.NDArray[Any], weights: Any, soft: Any = None, unlabelled: Any = None
+    ) -> "Part":
+        """Check the weights and the teacher, and take everything together."""
+        if unlabelled is not None and not callable(soft):
+            raise ParameterError("unlabelled pictures need soft_labels that can be asked.")
+        if soft is not None and not callable(soft):
+            given = np.asarray(soft, dtype=np.float32)
+            if given.shape[:1] != (len(y),):
+                raise ParameterError(
+                    f"soft_labels must hold a row for each of {len(y)} pictures, "
+                    f"got shape {given.shape}."
+                )
+            soft = Given(given)
+        more = () if unlabelled is None else check_images(unlabelled)
+        return cls(X, y, check_weights(weights, len(y)), soft, more)
 
     def parted(self, seed: int) -> tuple["Part", tuple[Any, npt.NDArray[Any]]]:
-        """Hold out a tenth of the pictures, for validation."""
+        """Hold out a tenth of the labelled pictures, for validation."""
         kept, held = hold_out(len(self.y), seed)
-        soft = None if self.soft is None else self.soft[kept]
+        soft = self.soft
+        if isinstance(soft, Given):
+            soft = Given(soft.answers[kept])
+        elif soft is not None:
+            rows = np.append(kept, np.arange(len(self.unlabelled)) + len(self.y))
+            soft = partial(_ask_some, soft, rows)
         rest = Part(take_rows(self.X, kept), self.y[kept], self.weights[kept], soft)
+        rest = replace(rest, unlabelled=self.unlabelled)
         return rest, (take_rows(self.X, held), self.y[held])
+
+
+def _ask_some(
+    teacher: Teacher, kept: npt.NDArray[np.intp], pictures: Pixels, rows: npt.NDArray[np.intp]
+) -> Floats:
+    return teacher(pictures, kept[rows])
 
 
 def make_settings(estimator: "ImageEstimator", seed: int) -> loop.Settings:
@@ -86,13 +122,29 @@ def train_network(
     part = strategy.prepare(part, size, store_size, seed)
     plan = strategy.plan(part.y, seed)
     targets = estimator.targets(part.y)
-    if part.soft is not None:
-        targets = (1 - SOFT_SHARE) * targets + SOFT_SHARE * estimator.soft_targets(part.soft)
     weights = part.weights[plan.rows] * plan.weights
     if not weights.any():
         raise ParameterError("sample_weight is 0 for every picture that is left to learn from.")
     # Sample weights are normalized so that they change the balance, not the learning rate.
     plan = replace(plan, weights=weights / weights.mean())
+    X, n_more = part.X, len(part.unlabelled)
+    if n_more:
+        X = join(part.X, part.unlabelled)
+        plan = plan.with_more(len(part.y), n_more)
+        targets = np.concatenate([targets, np.zeros((n_more, *targets.shape[1:]), np.float32)])
+
+    def teach(pictures: Pixels, rows: npt.NDArray[np.intp], labels: Floats) -> Floats:
+        assert part.soft is not None
+        said = estimator.soft_targets(part.soft(pictures, rows))
+        share = np.where(rows < len(part.y), SOFT_SHARE, 1)[:, None].astype(np.float32)
+        return (1 - share) * labels + share * said
+
+    # What cannot be learned shows before every picture is decoded.
+    if isinstance(part.soft, Given):
+        estimator.soft_targets(part.soft.answers)
+    elif part.soft is not None:
+        first = np.zeros((1, size, size, 3), np.uint8)
+        estimator.soft_targets(part.soft(first, np.zeros(1, np.intp)))
     validation = None
     if held_out is not None:
         validation = held_out[0], estimator.targets(held_out[1])
@@ -101,12 +153,14 @@ def train_network(
             model,
             make_loss(estimator.loss, estimator.losses(), **estimator._loss_options()),
             estimator._metrics(),
-            loop.Lessons(ImageStore(part.X, store_size), targets, plan),
+            loop.Lessons(
+                ImageStore(X, store_size), targets, plan, None if part.soft is None else teach
+            ),
             validation,
             make_settings(estimator, seed),
             image_size=size,
             directory=Path(directory or scratch),
-            fingerprint=_fingerprint(estimator, part.X, targets, plan, validation),
+            fingerprint=_fingerprint(estimator, X, targets, part, plan, validation),
             callbacks=list(callbacks),
         )
     strategy.finish(model, part, size, seed)
@@ -117,6 +171,7 @@ def _fingerprint(
     estimator: "ImageEstimator",
     X: Any,
     targets: npt.NDArray[np.float32],
+    part: Part,
     plan: Plan,
     validation: tuple[Any, Any] | None,
 ) -> str:
@@ -125,6 +180,7 @@ def _fingerprint(
     if hasattr(estimator, "model_"):  # what it learns depends on what it goes on from
         for weight in estimator.model_.get_weights():
             digest.update(raw_bytes(weight))
-    for part in (X, targets, plan.rows, plan.weights, *(validation or ())):
-        digest.update(raw_bytes(part))
+    given = (part.soft.answers,) if isinstance(part.soft, Given) else ()
+    for data in (X, targets, *given, plan.rows, plan.weights, *(validation or ())):
+        digest.update(raw_bytes(data))
     return digest.hexdigest()

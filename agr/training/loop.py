@@ -15,11 +15,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from agr.core.images import Pixels
 from agr.errors import ParameterError, TrainingError
 from agr.training.augmentation import NONE, Augmentation
 from agr.training.balancing import Plan
 from agr.training.batches import ImageStore
 
+Floats = npt.NDArray[np.float32]
 PLATEAU_EPOCHS, PLATEAU_FACTOR = 2, 0.3
 LEAST_MOMENTUM, MOST_MOMENTUM = 0.9, 0.97  # of batch normalizations
 STORE_MARGIN = 8 / 7  # pictures are kept this much larger than the network's input, to zoom into
@@ -46,11 +48,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Lessons:
-    """What there is to learn: pictures, their targets of shape (n, k), and what an epoch shows."""
+    """What there is to learn: pictures, their targets of shape (n, k), and what an epoch shows.
+
+    ``teach`` turns changed copies, the places of their pictures and their targets into what is
+    learned from these copies.
+    """
 
     store: ImageStore
     targets: npt.NDArray[np.float32]
     plan: Plan
+    teach: Callable[[Pixels, npt.NDArray[np.intp], Floats], Floats] | None = None
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -91,7 +98,10 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
                 )
             ]
         )
-        return images, self._lessons.targets[rows], plan.weights[shown].astype(np.float32)
+        targets = self._lessons.targets[rows]
+        if self._lessons.teach is not None:
+            targets = self._lessons.teach(images, rows, targets)
+        return images, targets, plan.weights[shown].astype(np.float32)
 
     def on_epoch_end(self) -> None:
         """Go on with the next epoch's order."""

@@ -7,24 +7,6 @@ Stage = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Teaching:
-    """How teachers are trained; see `agr.training.teachers`.
-
-    Attributes
-    ----------
-    teachers : int
-        Number of folds, and of networks.
-    epochs, learning_rate, augmentation
-        As the estimators have them.
-    """
-
-    teachers: int = 3
-    epochs: int = 12
-    learning_rate: float = 1e-3
-    augmentation: str = "medium"
-
-
-@dataclass(frozen=True)
 class Recipe:
     """A named training.
 
@@ -32,16 +14,12 @@ class Recipe:
     ----------
     stages : tuple of dict
         Constructor parameters of each stage, which starts from the weights of the one before.
-    teaching : Teaching, optional
-        Teachers whose answers are half of what is learned; the first stage starts from the first
-        teacher's weights, unless it names its own.
-    average : bool
-        Whether the weights of all stages are averaged in the end.
+    taught : bool
+        Whether teachers speak about each changed copy of a picture; see `agr.training.teachers`.
     """
 
     stages: tuple[Stage, ...]
-    teaching: Teaching | None = None
-    average: bool = False
+    taught: bool = False
 
     def having(self, **parameters: Any) -> "Recipe":
         """Give every stage the same further parameters."""
@@ -65,12 +43,15 @@ def conv_cycles(**options: Any) -> Recipe:
     return Recipe(({**stage, "dropout": 0.5, "learning_rate": 1e-3},))
 
 
-TAUGHT = Recipe(
-    ({"epochs": 8, "learning_rate": 7e-4, "augmentation": "medium"},), teaching=Teaching()
-)
-
-# Another cycle of the learning rate, from the weights of the stage before.
-CYCLE: Stage = {"epochs": 6, "learning_rate": 5e-4, "augmentation": "medium"}
+# The models that come with agr; scripts/ship.py trains and packs them. The new head comes first, as
+# in `fine_tune`.
+SHIPPED = Recipe(
+    (
+        {"trainable": "head", "epochs": 1, "learning_rate": 2e-3},
+        {"epochs": 5, "learning_rate": 3e-4},
+    ),
+    taught=True,
+).having(network="face_mobilenet", augmentation="camera")
 
 # The network that came with the IMDB-WIKI pictures has a plain training: Adam at one rate.
 IMDB_WIKI = Recipe(

@@ -11,12 +11,11 @@ import pytest
 from agr.datasets import read_any
 from agr.errors import ArtifactError, DatasetError, LabelError, ParameterError
 from agr.gender import GenderEstimator
-from agr.race import RaceEstimator
 from agr.runs.evaluate import evaluate_faces, evaluate_run
 from agr.runs.selection import Selection
 from agr.runs.train import Run, train_run
 from agr.tasks import TASKS
-from agr.training.recipes import Recipe, Teaching
+from agr.training.recipes import Recipe
 
 SPLIT = {"validation": 0.1, "test": 0.2, "split": None, "seed": 0}
 
@@ -169,14 +168,14 @@ class TestTrain:
 
     @pytest.mark.parametrize("task", ["age", "gender", "race"])
     def test_recipe_is_below_what_is_given(self, task, tmp_path):
-        from agr.runs.train import _recipe
+        from agr.runs.train import _stages
 
-        run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={"epochs": 2})
-        assert {stage.epochs for stage in _recipe(run)[1]} == {2}
-        run = make_run(tmp_path, tmp_path, task=task, recipe="shipped", parameters={}, seed=5)
-        recipe, stages = _recipe(run)
-        assert recipe == TASKS[task].load_recipes()["shipped"]
-        for stage, expected in zip(stages, recipe.stages, strict=True):
+        where = {"task": task, "recipe": "shipped", "teachers": tmp_path}
+        run = make_run(tmp_path, tmp_path, **where, parameters={"epochs": 2})
+        assert {stage.epochs for stage in _stages(run)} == {2}
+        run = make_run(tmp_path, tmp_path, **where, parameters={}, seed=5)
+        recipe = TASKS[task].load_recipes()["shipped"]
+        for stage, expected in zip(_stages(run), recipe.stages, strict=True):
             assert expected.items() <= stage.get_params().items()
             assert stage.random_state == 5
 
@@ -202,89 +201,6 @@ def test_stages_go_on_from_the_weights_of_the_one_before(drawn_utkface, tmp_path
     # A learning rate of nearly nothing leaves the kernels as the first stage had them.
     kernels = [e.model_.get_layer("conv1").get_weights()[0] for e in (first, last)]
     np.testing.assert_allclose(*kernels, atol=1e-5)
-
-
-@pytest.mark.parametrize("start", [{}, {"weights": "auto"}])
-def test_taught_recipe(drawn_utkface, tmp_path, monkeypatch, start):
-    teaching = Teaching(teachers=2, epochs=3, learning_rate=0.01)
-    recipe = Recipe(({"epochs": 2, "learning_rate": 1e-9, **start},), teaching)
-    monkeypatch.setattr("agr.race.recipes.RECIPES", {"taught": recipe})
-    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16}
-    checkpoint = tmp_path / "state"
-    run = make_run(
-        drawn_utkface,
-        tmp_path / "model",
-        task="race",
-        recipe="taught",
-        parameters=parameters,
-        checkpoint=checkpoint,
-    )
-    learned = []
-    fit = RaceEstimator.fit
-    monkeypatch.setattr(
-        RaceEstimator, "fit", lambda self, X, y, **o: learned.append(o) or fit(self, X, y, **o)
-    )
-    lines = []
-    train_run(run, lines.append)
-    assert [line for line in lines if line.startswith("teacher")][0].startswith("teacher 1 of 2")
-    parts = read_any(drawn_utkface).split(validation=0.1, test=0.2, random_state=0)
-    (options,) = learned
-    assert options["soft_labels"].shape == (len(parts.train.merge_duplicates()), 5)
-    # With a learning rate of nearly nothing the student is still what it was at the start: the
-    # first teacher, or what the recipe says.
-    student = RaceEstimator.load(run.output)
-    with np.load(checkpoint / "teachers" / "start-race.npz") as teacher:
-        for name in ("conv1", "logits"):
-            kernel = student.model_.get_layer(name).get_weights()[0]
-            if name == "logits":  # divided by the temperature
-                kernel = kernel * student.calibration_["temperature"]
-            same = np.allclose(kernel, teacher[f"{name}/kernel"], atol=1e-4)
-            assert same == (start == {})
-
-
-def test_teachers_follow_the_options(drawn_utkface, tmp_path, monkeypatch):
-    recipe = Recipe(({"epochs": 2},), Teaching(teachers=2, epochs=3))
-    monkeypatch.setattr("agr.race.recipes.RECIPES", {"taught": recipe})
-    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "epochs": 1}
-    run = make_run(
-        drawn_utkface, tmp_path / "model", task="race", recipe="taught", parameters=parameters
-    )
-    lines = []
-    train_run(run, lines.append)
-    assert len([line for line in lines if line.startswith("epoch 1/1")]) == 3
-
-
-def test_average_of_the_stages(drawn_utkface, tmp_path, monkeypatch):
-    recipe = Recipe(({"learning_rate": 0.01}, {"learning_rate": 0.03}), average=True)
-    monkeypatch.setattr("agr.gender.recipes.RECIPES", {"averaged": recipe})
-    parameters = {"network": "tiny", "image_size": 16, "batch_size": 16, "epochs": 2}
-    run = make_run(
-        drawn_utkface,
-        tmp_path / "model",
-        recipe="averaged",
-        parameters=parameters,
-        checkpoint=tmp_path / "state",
-    )
-    lasts, calibrate = [], GenderEstimator.calibrate
-
-    def spy(self, X, y):
-        lasts.append((self.model_.get_weights(), len(X)))
-        return calibrate(self, X, y)
-
-    monkeypatch.setattr(GenderEstimator, "calibrate", spy)
-    lines = []
-    train_run(run, lines.append)
-    assert "averaging the weights of 2 stages" in lines
-    first = GenderEstimator.load(tmp_path / "state" / "gender-1-model").model_.get_weights()
-    # Before it is calibrated each stage has the logits that it learned.
-    found, second = lasts[2][0], lasts[1][0]
-    for name, a, b, mean in zip(
-        GenderEstimator.load(run.output).model_.weights, first, second, found, strict=True
-    ):
-        if not name.path.startswith("logits"):  # a temperature lies between
-            np.testing.assert_allclose(mean, (a + b) / 2, rtol=1e-5, atol=1e-6)
-    assert any((a != b).any() for a, b in zip(first, second, strict=True))
-    assert lasts[2][1] == lasts[1][1]  # calibrated on the validation part
 
 
 class TestGoingOn:

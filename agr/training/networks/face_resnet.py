@@ -78,5 +78,5 @@ BACKBONE = Backbone(
     native_size=112,
     n_parameters=5_585_633,
     n_layers=110,
-    start="auto",
+    start=None,
 )

@@ -1,12 +1,20 @@
 """Networks by name: a new one is a file of its own that declares a `Backbone`, and a line here."""
 
 from agr.errors import ParameterError, choice
-from agr.training.networks import applications, conv_cycles, face_resnet, imdb_wiki, tiny
+from agr.training.networks import (
+    applications,
+    conv_cycles,
+    face_mobilenet,
+    face_resnet,
+    imdb_wiki,
+    tiny,
+)
 from agr.training.networks.backbone import Backbone
 
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone
     for backbone in (
+        face_mobilenet.BACKBONE,
         face_resnet.BACKBONE,
         tiny.BACKBONE,
         conv_cycles.BACKBONE,

@@ -11,7 +11,7 @@ from agr.training.networks.registry import BACKBONES
 Space = Callable[[Any], dict[str, Any]]
 
 # Networks that train on a CPU, and of which nothing is downloaded; the first can do the most.
-NETWORKS = ["face_resnet", "conv_cycles", "tiny"]
+NETWORKS = ["face_mobilenet", "conv_cycles", "tiny"]
 DEPTHS = {"all": 0, "last:80": 80, "last:40": 40, "head": 0}  # layers that the trunk must have
 
 

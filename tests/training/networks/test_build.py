@@ -50,16 +50,16 @@ class TestWeights:
         return model, path
 
     def test_packaged_ones(self, build):
-        with np.load(starts.PACKAGED / "face_resnet.npz") as stored:
-            kernel = stored["stem_conv/kernel"]
-        model, random = (build("face_resnet", 32, weights=w) for w in ("auto", None))
-        found = model.get_layer("stem_conv").get_weights()[0]
+        with np.load(starts.PACKAGED / "face_mobilenet.npz") as stored:
+            kernel = stored["stem/kernel"]
+        model, random = (build("face_mobilenet", 32, weights=w) for w in ("auto", None))
+        found = model.get_layer("stem").get_weights()[0]
         np.testing.assert_allclose(found, kernel.astype(np.float32))
-        assert not np.allclose(random.get_layer("stem_conv").get_weights()[0], kernel)
+        assert not np.allclose(random.get_layer("stem").get_weights()[0], kernel)
 
     def test_packaged_ones_fill_every_layer_of_the_trunk(self, build):
-        model = build("face_resnet", 32)
-        with np.load(starts.PACKAGED / "face_resnet.npz") as stored:
+        model = build("face_mobilenet", 32)
+        with np.load(starts.PACKAGED / "face_mobilenet.npz") as stored:
             for layer in model.layers:
                 if layer.weights and layer.name != "logits":
                     for variable in layer.weights:
@@ -99,8 +99,8 @@ class TestWeights:
             build(weights="gone.npz")
 
     def test_file_for_another_network(self, build, start):
-        with pytest.raises(ParameterError, match="start.npz holds no weights, .* for 58 layers"):
-            build("face_resnet", 32, weights=start[1])
+        with pytest.raises(ParameterError, match="start.npz holds no weights, .* for 27 layers"):
+            build("face_mobilenet", 32, weights=start[1])
 
     def test_file_with_a_part_of_the_network(self, build, start, tmp_path):
         with np.load(start[1]) as file:

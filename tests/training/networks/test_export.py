@@ -30,7 +30,7 @@ def test_answers_alike_for_any_number_of_pictures(build, tmp_path, n_outputs):
 
 
 def test_default_network(build, tmp_path):
-    model = build("face_resnet", 32, weights="auto")
+    model = build("face_mobilenet", 32, weights="auto")
     export_onnx(model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     (found,) = session.run(None, {session.get_inputs()[0].name: X})

@@ -141,8 +141,8 @@ class TestColor:
         assert not np.allclose(model(x), model(gray), atol=1e-3)
 
     def test_packaged_start_fits(self):
-        model = build("face_resnet", weights="auto", color="grayscale")
-        assert model.get_layer("stem_conv").kernel.shape == (7, 7, 3, 32)
+        model = build("face_mobilenet", weights="auto", color="grayscale")
+        assert model.get_layer("stem").kernel.shape == (3, 3, 3, 32)
 
     def test_unknown(self, new_estimator):
         with pytest.raises(ParameterError, match="Did you mean 'grayscale'"):

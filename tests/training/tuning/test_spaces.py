@@ -109,8 +109,6 @@ class TestOwn:
 def test_recipes_hold_parameters(task, name):
     recipe = TASKS[task].load_recipes()[name]
     assert recipe.stages
-    assert recipe.teaching is None or recipe.teaching.teachers >= 2
-    assert not recipe.average or len(recipe.stages) > 1
     for stage in recipe.stages:
         estimator = TASKS[task].load_estimator()(**stage)
         check_parameters(estimator)
