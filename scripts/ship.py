@@ -1,7 +1,7 @@
 """Train a task's shipped model, or pack one that is trained, into ``agr/TASK/pretrained``.
 
-    python scripts/ship.py gender --data UTKFace                  # trains, then packs
-    python scripts/ship.py gender --data UTKFace --model DIR      # packs a saved model
+    python scripts/ship.py gender --data DIR --split split.csv.gz --teachers DIR   # trains, packs
+    python scripts/ship.py gender --data DIR --split split.csv.gz --model DIR      # packs a model
 
 Packing makes a saved model small and fast: ``model.onnx`` computes in int8 (per channel, its ranges
 measured on training pictures), ``model.keras`` keeps its weights as float16. The scores of the
@@ -29,7 +29,6 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from agr.core import artifact
-from agr.datasets import utkface
 from agr.datasets.faces import Split
 from agr.engines.engine import Engine
 from agr.runs.train import Run, train_run
@@ -68,7 +67,7 @@ def quantize(path: Path, images: np.ndarray) -> None:
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.Percentile,
             extra_options={"CalibPercentile": 99.999},  # of all values; a few are far out
-            op_types_to_quantize=["Conv", "Add", "AveragePool", "MaxPool", "Pad", "Relu"],
+            op_types_to_quantize=["Conv", "Clip"],
         )
 
 
@@ -126,24 +125,27 @@ def pack(task: str, folder: Path, split: Split, output: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("task", choices=TASKS)
-    parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace pictures")
+    parser.add_argument("--data", type=Path, required=True, help="folder of all pictures")
+    parser.add_argument("--split", type=Path, required=True, help="their labels and parts")
+    parser.add_argument("--teachers", type=Path, help="what scripts/teachers made")
     parser.add_argument("--model", type=Path, help="a saved model, to be packed without training")
     parser.add_argument("--checkpoint", type=Path, help="state of the training, to go on from")
     args = parser.parse_args()
     output = Path(__file__).parent.parent / "agr" / args.task / "pretrained"
     with tempfile.TemporaryDirectory() as scratch:
-        model = args.model
-        if model is None:
-            model = Path(scratch) / "model"
-            run = Run(
-                task=args.task,
-                data=args.data,
-                output=model,
-                recipe="shipped",
-                checkpoint=args.checkpoint,
-            )
+        model = args.model or Path(scratch) / "model"
+        run = Run(
+            task=args.task,
+            data=args.data,
+            split=args.split,
+            output=model,
+            recipe="shipped",
+            teachers=args.teachers,
+            checkpoint=args.checkpoint,
+        )
+        if args.model is None:
             train_run(run, print)
-        pack(args.task, model, utkface.read(args.data).split(), output)
+        pack(args.task, model, run.parts(), output)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ and validation parts are read, never the test part; the training pictures get on
 copies the same. The other sources are cut by person as far as an identity network can tell persons
 apart, and a picture that looks like one of UTKFace's test part is left out. Writes ``pictures.npy``
 (n, 128, 128, 3), ``held112.npy`` (the validation rows, scaled to 112 pixels at once as the library
-does it) and ``faces.csv``, one row a picture.
+does it), ``faces.csv``, one row a picture, and ``split.csv.gz``, the parts of all sources with
+UTKFace's test part, for ``agr train --split``.
 """
 
 import argparse
@@ -70,6 +71,16 @@ def draw_parts(groups: np.ndarray, seed: int) -> np.ndarray:
     return part[members]
 
 
+def write_split(faces: pd.DataFrame, args: argparse.Namespace) -> None:
+    """Write the parts as `agr.datasets.faces.Split` reads them; paths are relative to ``--data``."""
+    own = pd.read_csv(args.split)
+    own["file"] = "UTKFace/" + own.pop("path")
+    rest = faces[faces["part"].isin(list(SHARES))]
+    every = pd.concat([rest, own[own["part"] == "test"]]).rename(columns={"file": "path"})
+    columns = ["part", "path", "age", "gender", "race", "source", "hash"]
+    every[columns].to_csv(args.output / "split.csv.gz", index=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
@@ -117,6 +128,7 @@ def main() -> None:
     faces["person"] = persons
     faces["hash"] = [h.hex() for h in hashes]
     faces.to_csv(args.output / "faces.csv", index=False)
+    write_split(faces, args)
 
     was_held = (faces["source"] != "utkface") | (faces["part"] == "validation")
     keep = (faces["part"] == "validation")[was_held].to_numpy()

@@ -6,8 +6,8 @@ r"""Write trained teachers as ``agr train --teachers`` takes them.
 
 Each argument is a teacher: a fine-tuned encoder, and heads fitted on another one whose share in the
 answer is ``--share``. The place of an argument is the fold that neither learned from. Writes
-``teachers.json``, an ONNX network for each, ``folds.csv``, and ``split.csv``, the parts of all
-sources, for ``agr train --split``. The folder is no part of a distribution.
+``teachers.json``, an ONNX network for each, and ``folds.csv``. The folder is no part of a
+distribution.
 """
 
 import argparse

@@ -62,7 +62,7 @@ class TestOwn:
     @pytest.mark.parametrize(
         ("parameters", "depths"),
         [
-            ({}, ["all", "last:80", "last:40", "head"]),
+            ({}, ["all", "last:40", "head"]),
             ({"weights": None}, None),
             ({"network": "tiny"}, None),
             ({"network": "conv_cycles"}, None),
