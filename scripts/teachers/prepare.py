@@ -72,7 +72,7 @@ def draw_parts(groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def write_split(faces: pd.DataFrame, args: argparse.Namespace) -> None:
-    """Write the parts as `agr.datasets.faces.Split` reads them; paths are relative to ``--data``."""
+    """Write the parts as `agr.datasets.faces.Split` reads them, relative to ``--data``."""
     own = pd.read_csv(args.split)
     own["file"] = "UTKFace/" + own.pop("path")
     rest = faces[faces["part"].isin(list(SHARES))]
