@@ -2,9 +2,9 @@
 
     python benchmarks/sources.py --data DIR
 
-DIR holds the pictures of ``benchmarks/results/split_sources.csv.gz``: those of UTKFace, and those of LFW, CelebA
-and MEBeauty, which are cut into parts by person. Writes ``benchmarks/results/sources.csv``, a row
-per source, task and score, with a 95 % bootstrap interval.
+DIR holds the pictures of ``benchmarks/results/split_sources.csv.gz``: those of UTKFace, and of LFW,
+CelebA and MEBeauty, which are cut into parts by person. Writes ``benchmarks/results/sources.csv``,
+a row per source, task and score, with a 95 % bootstrap interval.
 """
 
 import argparse

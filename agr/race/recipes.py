@@ -3,7 +3,8 @@
 from agr.training.recipes import CONV_CYCLES, FINE_TUNE, SHIPPED
 
 RECIPES = {
-    "shipped": SHIPPED,
+    # "other" is rare, and unlike itself.
+    "shipped": SHIPPED.having(balance="sqrt_weights"),
     **CONV_CYCLES,
     **FINE_TUNE,
 }
