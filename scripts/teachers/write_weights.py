@@ -1,10 +1,10 @@
-"""Write a MobileNet student as arrays that Keras takes.
+r"""Write the trunk of a MobileNet student as agr's ``face_mobilenet`` takes it.
 
-    python scripts/teachers/write_weights.py RUN/student-gender.pt --task gender --output FILE.npz
+    python scripts/teachers/write_weights.py RUN/student-all.pt \
+        --output agr/training/networks/face_mobilenet.npz
 
 The names are those of the layers in the order of the network: ``stem``, ``depthwise1``,
-``pointwise1`` and so on, each with ``kernel`` and ``bias``, and ``logits`` of the one task; what
-the heads do to the features before is part of ``logits``. Labels are in alphabetical order.
+``pointwise1`` and so on, each with ``kernel`` and ``bias``. Large arrays are kept as float16.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from nets import GENDERS, RACES, WIDTHS, Joint
+from nets import Joint
 from students import STUDENTS
 from torch import nn
 
@@ -34,29 +34,16 @@ def trunk_arrays(trunk: nn.Module) -> dict[str, np.ndarray]:
     return arrays
 
 
-def head_arrays(net: Joint, task: str) -> dict[str, np.ndarray]:
-    """One task's layer on the trunk's plain features."""
-    start = sum(list(WIDTHS.values())[: list(WIDTHS).index(task)])
-    rows = np.arange(start, start + WIDTHS[task])
-    labels = {"gender": GENDERS, "race": RACES}.get(task)
-    if labels:
-        rows = rows[np.argsort(labels)]
-    kernel = (net.heads.weight / net.spread)[rows].detach()
-    bias = net.heads.bias[rows].detach() - kernel @ net.centre
-    return {"logits/kernel": kernel.numpy().T.copy(), "logits/bias": bias.numpy()}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("file", type=Path)
-    parser.add_argument("--task", choices=list(WIDTHS), required=True)
-    parser.add_argument("--network", choices=["mobile", "mobile_half"], default="mobile")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args()
-    net = Joint(STUDENTS[args.network]()).eval()
+    net = Joint(STUDENTS["mobile"]()).eval()
     net.load_state_dict(torch.load(args.file, weights_only=True))
-    arrays = trunk_arrays(net.trunk) | head_arrays(net, args.task)
-    np.savez(args.output, **arrays)
+    arrays = trunk_arrays(net.trunk)
+    halved = {k: a.astype(np.float16) if a.ndim > 1 else a for k, a in arrays.items()}
+    np.savez_compressed(args.output, **halved)
     print(args.output, sum(a.size for a in arrays.values()), "numbers")
 
 
