@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # for type checkers; at run time each name is imported on its
     from agr.prediction import Prediction as Prediction
     from agr.predictor import Predictor as Predictor
     from agr.race.estimator import RaceEstimator as RaceEstimator
+    from agr.runs.explain import explain as explain
 
 _HOMES = {
     "AgeEstimator": "agr.age",
@@ -27,6 +28,7 @@ _HOMES = {
     "Prediction": "agr.prediction",
     "Predictor": "agr.predictor",
     "RaceEstimator": "agr.race",
+    "explain": "agr.runs.explain",
     "show": "agr.bulk.cards",
     "to_frame": "agr.bulk.frame",
 }
@@ -38,6 +40,7 @@ __all__ = [
     "Predictor",
     "RaceEstimator",
     "__version__",
+    "explain",
     "show",
     "to_frame",
 ]

@@ -6,17 +6,23 @@ falls apart into, and nothing else in agr lists them.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import Field, asdict, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from html import escape
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from agr.age.labels import AGE_RANGE
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
+from agr.tasks import TASKS
 
 Point = tuple[float, float]
 Place = tuple[str | int, ...]  # the keys that lead to a part of a field's value
 BOX = ("left", "top", "right", "bottom")
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+QUALITIES = ("size", "sharpness", "noise", "light", "contrast", "turn", "nod", "tilt")
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,38 @@ class Column:
         The keys that lead to its value in a row with a key for each field.
     digits : int or None
         Decimal places that are worth reading; None for what is no measured number.
+    is_flag : bool
+        Whether it is true or false.
     """
 
     name: str
     place: Place
     digits: int | None = None
+    is_flag: bool = False
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AgeDistribution:
+    """Where an age lies: below ``years[k]`` with the chance ``shares[k]``; both rise."""
+
+    years: npt.NDArray[np.floating]
+    shares: npt.NDArray[np.floating]
+
+    def below(self, years: float) -> float:
+        """Give the chance that the age is less."""
+        return float(np.interp(years, self.years, self.shares))
 
 
 def _declare(
-    about: str, columns: Mapping[str, Place] | None = None, digits: int | None = None
+    about: str,
+    columns: Mapping[str, Place] | None = None,
+    digits: int | None = None,
+    *,
+    is_flag: bool = False,
 ) -> Any:
     """Declare a field; without ``columns`` it is one column under its own name."""
-    return field(default=None, metadata={"about": about, "columns": columns, "digits": digits})
+    facts = {"about": about, "columns": columns, "digits": digits, "is_flag": is_flag}
+    return field(default=None, metadata=facts)
 
 
 def _shares(task: str, labels: Iterable[str]) -> dict[str, Place]:
@@ -58,11 +84,19 @@ class Prediction:
     age : float or None
         Years.
     age_interval : tuple of float or None
-        Low and high end in years; holds the true age in 90 % of cases.
+        Low and high end in years; holds the true age in 90 % of cases, or in the predictor's
+        ``coverage``.
     gender, race : str or None
         Likeliest label.
     gender_probabilities, race_probabilities : dict of str to float, or None
         Calibrated, by label; they sum to 1.
+    withheld : dict of str to str, or None
+        By task, why its answer is None although the face was read: it is less sure, or the picture
+        worse, than the predictor was told to accept.
+    quality : dict of str to float, or None
+        What the picture of the face is like; `agr.photo.quality` explains each part.
+    readable : bool or None
+        Whether the picture is good enough for the answers to mean what they say.
     error : str or None
         Why the picture could not be read; then everything else is None.
 
@@ -74,7 +108,8 @@ class Prediction:
 
     age: float | None = _declare("Years.", digits=2)
     age_interval: tuple[float, float] | None = _declare(
-        "Low and high end in years; holds the true age in 90 % of cases.",
+        "Low and high end in years; holds the true age in 90 % of cases, unless another coverage "
+        "was asked for.",
         {"age_low": (0,), "age_high": (1,)},
         digits=2,
     )
@@ -86,12 +121,51 @@ class Prediction:
     race_probabilities: dict[str, float] | None = _declare(
         "By label; they sum to 1.", _shares("race", RACES), digits=4
     )
+    withheld: dict[str, str] | None = _declare(
+        "Why an answer is withheld, by task.", {f"{task}_withheld": (task,) for task in TASKS}
+    )
+    quality: dict[str, float] | None = _declare(
+        "What the picture of the face is like: side in pixels, sharpness, noise, light, contrast, "
+        "and where landmarks are known how far the head is turned, nodded and tilted.",
+        {f"quality_{part}": (part,) for part in QUALITIES},
+        digits=4,
+    )
+    readable: bool | None = _declare("Whether the picture is good enough to be read.", is_flag=True)
     error: str | None = _declare("Why the picture could not be read.")
+    # Too long for a row, and of no use without `at_least`, so it is in no table.
+    age_distribution: AgeDistribution | None = field(default=None, repr=False, compare=False)
+
+    def at_least(self, years: float) -> float | None:
+        """Give the probability that the person is at least so old.
+
+        Parameters
+        ----------
+        years : float
+            Age in whole years, such as 18.
+
+        Returns
+        -------
+        float or None
+            From the calibrated distribution; None where no age was read, or the result comes from a
+            table.
+        """
+        if self.age_distribution is None:
+            return None
+        # Who is 18 by the label lies, as a number, anywhere from half a year below on.
+        return 1 - self.age_distribution.below(years - 0.5)
+
+    @property
+    def age_probabilities(self) -> dict[int, float] | None:
+        """Probability of each year of age; they sum to 1. None as in `at_least`."""
+        shape = self.age_distribution
+        if shape is None:
+            return None
+        ages = range(AGE_RANGE[0], AGE_RANGE[1] + 1)
+        return {age: shape.below(age + 0.5) - shape.below(age - 0.5) for age in ages}
 
     def to_dict(self) -> dict[str, Any]:
         """Give plain Python types, ready for ``json.dumps``."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        return {name: _plain(getattr(self, name)) for name in _declared(type(self))}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {', '.join(self._words()) or 'nothing was read'}>"
@@ -107,7 +181,7 @@ class Prediction:
             words.append(share_words(self.gender, self.gender_probabilities))
         if self.race is not None:
             words.append(share_words(self.race, self.race_probabilities))
-        return words
+        return words + [f"{task} withheld" for task in self.withheld or ()]
 
     def _repr_html_(self) -> str:
         """Show it in a notebook: a line for each task, with a bar for each probability."""
@@ -161,10 +235,15 @@ class Face(Prediction):
         return place + super()._words()
 
 
+def _declared(kind: type[Prediction]) -> dict[str, "Field[Any]"]:
+    """Give the fields of a result that rows show, and those that subclasses add."""
+    return {one.name: one for one in fields(kind) if one.name != "age_distribution"}
+
+
 def _in_order(kind: type[Prediction]) -> dict[str, "Field[Any]"]:
     """Give the fields of a result as a row shows them: where the face is, then what was read."""
-    own = fields(Prediction)
-    return {one.name: one for one in (*(f for f in fields(kind) if f not in own), *own)}
+    own, every = _declared(Prediction), _declared(kind)
+    return {name: one for name, one in every.items() if name not in own} | own
 
 
 FIELDS = {kind: _in_order(kind) for kind in (Prediction, Face)}
@@ -192,7 +271,8 @@ def columns_of(keys: Iterable[str]) -> list[Column]:
     for key in keys:
         facts: Mapping[str, Any] = FIELDS[Face][key].metadata if key in FIELDS[Face] else {}
         parts = facts.get("columns") or {key: ()}
-        found += [Column(name, (key, *place), facts.get("digits")) for name, place in parts.items()]
+        kind = facts.get("digits"), facts.get("is_flag", False)
+        found += [Column(name, (key, *place), *kind) for name, place in parts.items()]
     return found
 
 

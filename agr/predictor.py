@@ -5,15 +5,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 import numpy as np
 
-from agr.core.answers import Answer
+from agr.core.answers import Answer, Asked
 from agr.core.images import Pixels, read_image, read_photo, resize
 from agr.engines.engine import Engine, resolve
 from agr.errors import (
@@ -24,6 +25,7 @@ from agr.errors import (
     ParameterError,
     choice,
 )
+from agr.photo import quality
 from agr.prediction import Face, Prediction
 from agr.tasks import TASKS
 
@@ -32,9 +34,16 @@ if TYPE_CHECKING:  # a prediction of crops loads no detector
 
 Folder = str | os.PathLike[str]
 MODES = ("detect", "crop")
-SURE = 0.7  # score of the detector below which a face is doubtful
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class _Crop(NamedTuple):
+    """An aligned face at the sides that the networks take, and what its picture is like."""
+
+    sizes: dict[int, Pixels]
+    quality: dict[str, float]
+    score: float | None = None  # of the detector
 
 
 class Predictor:
@@ -62,6 +71,17 @@ class Predictor:
     threads : int, optional
         Cores to use; default: all that the process may. Networks and parts of a batch are spread
         over them, with one core each.
+    coverage : float, default=0.9
+        Share of the true ages that ``age_interval`` shall hold, between 0 and 1.
+    min_confidence : float, or mapping of str to float, optional
+        Least probability of a label, for all tasks with labels or by task. A less likely label is
+        None, with the reason in ``withheld``; its probabilities stay. Default: what ``agr
+        calibrate`` saved with a model, else none.
+    max_interval : float, optional
+        Years that ``age_interval`` may span. Where it spans more, ``age`` is None, with the reason
+        in ``withheld``; the interval stays.
+    refuse : bool, default=False
+        Whether nothing is answered where the picture of a face is not ``readable``.
 
     Attributes
     ----------
@@ -75,8 +95,8 @@ class Predictor:
     Raises
     ------
     ParameterError
-        An unknown task, detector, engine, device or way of ``faces``, no task, or fewer threads
-        than one.
+        An unknown task, detector, engine, device or way of ``faces``, no task, fewer threads than
+        one, or a coverage or confidence that cannot be.
     ArtifactError
         A saved model is damaged, too new, or for another task.
     MissingExtraError
@@ -108,6 +128,10 @@ class Predictor:
         engine: str = "auto",
         device: str = "cpu",
         threads: int | None = None,
+        coverage: float = 0.9,
+        min_confidence: float | Mapping[str, float] | None = None,
+        max_interval: float | None = None,
+        refuse: bool = False,
     ) -> None:
         given = {"age": age, "gender": gender, "race": race}
         # An absolute path means the same where a pickle of this is opened.
@@ -120,8 +144,14 @@ class Predictor:
             "engine": engine,
             "device": device,
             "threads": threads,
+            "coverage": coverage,
+            "min_confidence": min_confidence,
+            "max_interval": max_interval,
+            "refuse": refuse,
         }
         self.faces = faces
+        self._asked = _check_asked(coverage, min_confidence, max_interval)
+        self._refuse = refuse
         self._mode(None)
         self.tasks = tuple(TASKS) if tasks is None else _check_tasks(tasks)
         self.engine, self._device = resolve(engine, device), device
@@ -140,7 +170,7 @@ class Predictor:
                     f"A model for {task} has the labels {', '.join(words)}; got {said}."
                 )
             self._answers[task] = TASKS[task].load_answer()
-            self._answers[task](opened.trial, opened.manifest)
+            self._answers[task](opened.trial, opened.manifest, self._asked)
         self._sizes = sorted({engine.image_size for engine in self._engines.values()})
         self._detector: Detector | None = None
         self._detector_lock = Lock()
@@ -207,8 +237,8 @@ class Predictor:
         if many is not None:
             return list(self.stream(many, faces=faces, batch_size=batch_size))
         if self._mode(faces) == "crop":
-            (answer,) = self._answer([read_image(image)])
-            return Face(**vars(answer))
+            (answer,) = self._answer_crops([self._whole(read_image(image))])
+            return _as_face(answer)
         return self._largest(image, self.threads)
 
     def stream(
@@ -237,16 +267,16 @@ class Predictor:
             return
         rest = iter(images)
 
-        def start() -> "list[Future[dict[int, Pixels] | str]]":
+        def start() -> "list[Future[_Crop | str]]":
             return [self._pool.submit(self._read, one) for one in islice(rest, batch_size)]
 
         ahead = start()
         while ahead:
             batch, ahead = ahead, start()
             read = [future.result() for future in batch]
-            answers = iter(self._answer_sizes([item for item in read if not isinstance(item, str)]))
+            answers = iter(self._answer_crops([item for item in read if not isinstance(item, str)]))
             for item in read:
-                yield _failed(item) if isinstance(item, str) else Face(**vars(next(answers)))
+                yield _failed(item) if isinstance(item, str) else _as_face(next(answers))
 
     def predict_photo(self, photo: Any) -> list[Face]:
         """Find the faces of one photo and read each.
@@ -345,20 +375,43 @@ class Predictor:
         """
         return self._read_found(photo, found, self.threads)
 
-    def _read_found(
-        self, photo: Pixels, found: "Sequence[Detection]", cores: int
-    ) -> list[Prediction]:
+    def crop(self, photo: Pixels, found: "Detection", size: int) -> Pixels:
+        """Cut out a face that `find` found, aligned as the networks want it.
+
+        Parameters
+        ----------
+        photo : array of shape (h, w, 3)
+            uint8, RGB.
+        found : Detection
+            The face.
+        size : int
+            Side of the crop in pixels.
+
+        Returns
+        -------
+        array of shape (size, size, 3)
+            uint8, RGB; `predict` reads it with ``faces="crop"``.
+        """
         from agr.photo.alignment import align
 
-        framing = self._open_detector().framing
+        return align(photo, found.landmarks, size, self._open_detector().framing)
 
-        def cut(one: "Detection") -> dict[int, Pixels]:
-            return {size: align(photo, one.landmarks, size, framing) for size in self._sizes}
+    def _read_found(
+        self, photo: Pixels, found: "Sequence[Detection]", cores: int, scale: float = 1.0
+    ) -> list[Prediction]:
+        def cut(one: "Detection") -> _Crop:
+            sizes = {size: self.crop(photo, one, size) for size in self._sizes}
+            left, top, right, bottom = one.box
+            side = scale * max(right - left, bottom - top)
+            shown = sizes.get(quality.SIDE)  # which the bundled models take
+            if shown is None:
+                shown = self.crop(photo, one, quality.SIDE)
+            return _Crop(sizes, quality.measure(shown, side, one.landmarks), one.score)
 
         answers: list[Prediction] = []
         for start in range(0, len(found), 32):
             crops = self._spread(cut, found[start : start + 32], cores)
-            answers += self._answer_sizes(crops, cores)
+            answers += self._answer_crops(crops, cores)
         return answers
 
     def _read_faces(self, photo: Any, cores: int) -> list[Face]:
@@ -381,14 +434,9 @@ class Predictor:
     def _faces(
         self, pixels: Pixels, scale: float, found: "Sequence[Detection]", n_faces: int, cores: int
     ) -> list[Face]:
-        answers = self._read_found(pixels, found, cores)
+        answers = self._read_found(pixels, found, cores, scale)
         return [
-            Face(
-                **vars(answer),
-                **vars(one.scaled(scale)),
-                n_faces=n_faces,
-                warning=_doubt(one.score),
-            )
+            replace(_as_face(answer, one.score), **vars(one.scaled(scale)), n_faces=n_faces)
             for one, answer in zip(found, answers, strict=True)
         ]
 
@@ -407,39 +455,45 @@ class Predictor:
                 self._detector = open_detector(name or DEFAULT, device=device)
             return self._detector
 
-    def _read(self, image: Any) -> dict[int, Pixels] | str:
+    def _read(self, image: Any) -> _Crop | str:
         try:
-            return self._resize(read_image(image))
+            return self._whole(read_image(image))
         except (ImageError, MissingExtraError) as error:
             return str(error)
 
-    def _resize(self, image: Pixels) -> dict[int, Pixels]:
-        return {size: resize(image, size) for size in self._sizes}
+    def _whole(self, image: Pixels) -> _Crop:
+        """Take a picture for the crop of one face."""
+        sizes = {size: resize(image, size) for size in self._sizes}
+        return _Crop(sizes, quality.measure(image, min(image.shape[:2])))
 
-    def _answer(self, images: list[Pixels]) -> list[Prediction]:
-        return self._answer_sizes([self._resize(image) for image in images])
-
-    def _answer_sizes(
-        self, images: list[dict[int, Pixels]], cores: int | None = None
-    ) -> list[Prediction]:
-        if not images:
+    def _answer_crops(self, crops: list[_Crop], cores: int | None = None) -> list[Prediction]:
+        if not crops:
             return []
         cores = cores or self.threads
-        batches = {size: np.stack([image[size] for image in images]) for size in self._sizes}
-        n_parts = min(len(images), cores)
+        batches = {size: np.stack([crop.sizes[size] for crop in crops]) for size in self._sizes}
+        n_parts = min(len(crops), cores)
         work = [
             (engine, part)
             for engine in self._engines.values()
             for part in np.array_split(batches[engine.image_size], n_parts)
         ]
         outputs = iter(self._spread(lambda one: one[0](one[1]), work, cores))
-        fields: list[dict[str, Any]] = [{} for _ in images]
+        fields: list[dict[str, Any]] = [{"withheld": {}} for _ in crops]
         for task, engine in self._engines.items():
             joined = np.concatenate(list(islice(outputs, n_parts)))
-            answers = self._answers[task](joined, engine.manifest)
+            answers = self._answers[task](joined, engine.manifest, self._asked)
             for field, found in zip(fields, answers, strict=True):
+                field["withheld"].update(found.pop("withheld", {}))
                 field.update(found)
-        return [Prediction(**field) for field in fields]
+        return [self._judged(crop, field) for crop, field in zip(crops, fields, strict=True)]
+
+    def _judged(self, crop: _Crop, fields: dict[str, Any]) -> Prediction:
+        """Put the quality of the picture beside the answers, or instead of them."""
+        doubts = quality.doubts(crop.quality, crop.score)
+        if doubts and self._refuse:
+            fields = {"withheld": dict.fromkeys(self.tasks, " ".join(doubts))}
+        fields["withheld"] = fields["withheld"] or None
+        return Prediction(**fields, quality=crop.quality, readable=not doubts)
 
     def _spread(self, work: Callable[[T], R], items: Sequence[T], cores: int) -> list[R]:
         """Do some work on every item; on one core, where it is a thread of the pool that asks."""
@@ -464,10 +518,32 @@ def _failed(error: str) -> Face:
     return Face(error=error)
 
 
-def _doubt(score: float) -> str | None:
-    if score >= SURE:
-        return None
-    return f"The detector is unsure that this is a face (score {score:.2f})."
+def _as_face(answer: Prediction, score: float | None = None) -> Face:
+    doubts = quality.doubts(answer.quality or {}, score)
+    return Face(**vars(answer), warning=" ".join(doubts) or None)
+
+
+def _check_asked(
+    coverage: float, confidence: float | Mapping[str, float] | None, years: float | None
+) -> Asked:
+    if not 0 < coverage < 1:
+        raise ParameterError(f"coverage must lie between 0 and 1, such as 0.9; got {coverage!r}.")
+    with_labels = [name for name, task in TASKS.items() if task.labels is not None]
+    if confidence is None:
+        confidence = {}
+    elif not isinstance(confidence, Mapping):
+        confidence = dict.fromkeys(with_labels, confidence)
+    for task, least in confidence.items():
+        if task not in with_labels:
+            raise ParameterError(
+                choice("each task of min_confidence", task, with_labels)
+                + " Where the answer is a number, max_interval bounds its interval."
+            )
+        if not 0 <= least <= 1:
+            raise ParameterError(f"min_confidence must be from 0 to 1, got {least!r}.")
+    if years is not None and years <= 0:
+        raise ParameterError(f"max_interval must be a positive number of years, got {years!r}.")
+    return Asked(coverage, dict(confidence), years)
 
 
 def _check_threads(threads: int | None) -> int:

@@ -1,22 +1,35 @@
-"""From the age network's output to a result's fields; numpy only."""
+"""From the age network's output to a result's fields; numpy only.
 
-from typing import Any
+The network gives each picture a distribution over years. Calibration says how far true ages lie
+from the answers, in units of that distribution's spread, for each range of answers: a conformal
+predictive system (Vovk et al., COPA 2017), normalised and Mondrian. The interval of any coverage
+and the chance of any age follow from it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from agr.age.labels import AGE_RANGE
-from agr.core.intervals import distribution_interval
-from agr.errors import ArtifactError
+from agr.core.answers import Asked
+from agr.core.intervals import cumulative, distribution_interval
+from agr.errors import ArtifactError, ParameterError
+from agr.prediction import AgeDistribution
 
-COVERAGE = 0.9
+COVERAGE = 0.9  # the only one that models know which were calibrated by a margin
 # A label of k whole years is a point, its bin of one year lies half a year to either side.
 HALF_BIN = 0.5
+LEAST_SPREAD = 1.0  # years; a network that is surer than that is not believed
+TAILS = np.linspace(0.2, 0.8, 7)  # shares of what an interval leaves out that may lie below it
+
+Floats = npt.NDArray[np.float64]
+Outputs = npt.NDArray[np.floating[Any]]
+Facts = Mapping[str, Any]
 
 
-def years(
-    outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any]
-) -> npt.NDArray[np.float64]:
+def years(outputs: Outputs, meaning: Facts, calibration: Facts | None = None) -> Floats:
     """Give the age of which older and younger are as likely.
 
     Of all guesses the median of the distribution errs by the fewest years. Bins wider than a year
@@ -28,6 +41,9 @@ def years(
         Probability of each bin, or years.
     meaning : dict
         ``head``, ``edges`` and ``centers`` of the saved model.
+    calibration : dict, optional
+        Where it has a ``stretch``, ages are moved away from ``middle`` by it, since networks answer
+        too close to the middle.
 
     Returns
     -------
@@ -36,48 +52,113 @@ def years(
     """
     values = np.asarray(outputs, dtype=float)
     if meaning["head"] == "regression":
-        return np.asarray(np.clip(values[:, 0], *AGE_RANGE))
-    edges = np.asarray(meaning["edges"], dtype=float)
-    if (np.diff(edges) == 1).all():
-        return distribution_interval(values, edges - HALF_BIN, 0.0)[:, 0]
-    return np.asarray(values @ np.asarray(meaning["centers"]))
+        found = values[:, 0]
+    elif (np.diff(edges := np.asarray(meaning["edges"], dtype=float)) == 1).all():
+        found = distribution_interval(values, edges - HALF_BIN, 0.0)[:, 0]
+    else:
+        found = values @ np.asarray(meaning["centers"])
+    if calibration and "stretch" in calibration:
+        found = calibration["middle"] + calibration["stretch"] * (found - calibration["middle"])
+    return np.asarray(np.clip(found, *AGE_RANGE))
 
 
-def raw_intervals(
-    outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any]
-) -> npt.NDArray[np.float64]:
-    """Give what the network itself says of its uncertainty, before calibration.
+def spreads(outputs: Outputs, meaning: Facts) -> Floats:
+    """Give the standard deviation of each distribution, in years; 1 of a number without one."""
+    if meaning["head"] == "regression":
+        return np.ones(len(outputs))
+    values, centers = np.asarray(outputs, dtype=float), np.asarray(meaning["centers"])
+    means = values @ centers
+    squares = (values * (centers - means[:, None]) ** 2).sum(axis=1)
+    return np.asarray(np.sqrt(squares + LEAST_SPREAD**2))
+
+
+def intervals(
+    outputs: Outputs, meaning: Facts, calibration: Facts, coverage: float = COVERAGE
+) -> Floats:
+    """Give the interval of each age that holds a share of the true ages.
 
     Parameters
     ----------
     outputs, meaning
         As in `years`.
+    calibration : dict
+        From `agr.training.calibration.fit_ages`, or with the ``margin`` that earlier versions
+        fitted.
+    coverage : float, default=0.9
+        The share, between 0 and 1.
 
     Returns
     -------
     array of shape (n, 2)
-        Low and high end in years; a number's interval has no width.
+        Low and high end in years; the age itself always lies inside.
+
+    Raises
+    ------
+    ParameterError
+        The calibration knows another coverage only.
     """
+    ages = years(outputs, meaning, calibration)
+    if "errors" in calibration:
+        ends = np.array([_shortest(np.asarray(e), coverage) for e in calibration["errors"]])
+        low, high = (
+            ages[:, None] + _units(outputs, meaning, calibration) * ends[_groups(ages, calibration)]
+        ).T
+    else:
+        if coverage != COVERAGE:
+            raise ParameterError(
+                f"The age model was calibrated for a coverage of {COVERAGE} only, got {coverage}. "
+                "'agr calibrate' fits it for any."
+            )
+        low, high = raw_intervals(outputs, meaning).T
+        low, high = low - calibration["margin"], high + calibration["margin"]
+    ends = np.stack([np.minimum(low, ages), np.maximum(high, ages)], axis=1)
+    return np.asarray(np.clip(ends, *AGE_RANGE))
+
+
+def raw_intervals(outputs: Outputs, meaning: Facts) -> Floats:
+    """Give the 90 % interval as the network has it; a number's has no width."""
     if meaning["head"] == "regression":
         return np.repeat(years(outputs, meaning)[:, None], 2, axis=1)
     edges = np.asarray(meaning["edges"], dtype=float) - HALF_BIN
     return distribution_interval(outputs, edges, COVERAGE)
 
 
-def intervals(
-    outputs: npt.NDArray[np.floating[Any]], meaning: dict[str, Any], margin: float
-) -> npt.NDArray[np.float64]:
-    """Widen the raw intervals by the calibrated margin; the age itself always lies inside."""
-    ages = years(outputs, meaning)
-    low, high = raw_intervals(outputs, meaning).T
-    ends = np.stack([np.minimum(low - margin, ages), np.maximum(high + margin, ages)], axis=1)
-    return np.asarray(np.clip(ends, *AGE_RANGE))
+def distributions(
+    outputs: Outputs, meaning: Facts, calibration: Facts
+) -> list[AgeDistribution | None]:
+    """Give the distribution of each picture's age.
+
+    Parameters
+    ----------
+    outputs, meaning, calibration
+        As in `intervals`.
+
+    Returns
+    -------
+    list of AgeDistribution or None
+        Calibrated, where the calibration is more than a margin; else what the network says, and
+        None of a number.
+    """
+    first, last = AGE_RANGE[0] - HALF_BIN, AGE_RANGE[1] + HALF_BIN
+    if "errors" in calibration:
+        errors = [np.asarray(row) for row in calibration["errors"]]
+        shares = [np.linspace(0, 1, len(row) + 2) for row in errors]
+        ages = years(outputs, meaning, calibration)
+        units = _units(outputs, meaning, calibration)[:, 0]
+        found: list[AgeDistribution | None] = []
+        for age, unit, k in zip(ages, units, _groups(ages, calibration), strict=True):
+            inner = np.clip(age + unit * errors[k], first, last)
+            values = np.concatenate([[first], inner, [last]]).astype(np.float32)
+            found.append(AgeDistribution(values, shares[k]))
+        return found
+    if meaning["head"] == "regression":
+        return [None] * len(outputs)
+    edges = np.asarray(meaning["edges"], dtype=float) - HALF_BIN
+    return [AgeDistribution(edges, row) for row in cumulative(outputs)]
 
 
-def answer(
-    outputs: npt.NDArray[np.floating[Any]], manifest: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Give ``age`` and ``age_interval`` of each picture.
+def answer(outputs: Outputs, manifest: dict[str, Any], asked: Asked) -> list[dict[str, Any]]:
+    """Give ``age``, ``age_interval`` and ``age_distribution`` of each picture.
 
     Parameters
     ----------
@@ -85,23 +166,91 @@ def answer(
         What the network put out.
     manifest : dict
         The saved model's ``agr.json``.
+    asked : Asked
+        Coverage of the intervals, and how wide one may be before the age is withheld.
 
     Returns
     -------
     list of dict
-        Fields of each result.
+        Fields of each result, or why the age is ``withheld``.
 
     Raises
     ------
     ArtifactError
-        The model is none for age.
+        The model is none for age, or says what cannot be.
+    ParameterError
+        The model was calibrated for another coverage only.
     """
-    meaning = manifest["meaning"]
+    meaning, calibration = manifest["meaning"], manifest["calibration"]
     if "head" not in meaning:
         raise ArtifactError(f"A model for age says its head and bins; got {meaning}.")
-    ages = years(outputs, meaning)
-    ends = intervals(outputs, meaning, manifest["calibration"]["margin"])
-    return [
-        {"age": float(age), "age_interval": (float(low), float(high))}
-        for age, (low, high) in zip(ages, ends, strict=True)
-    ]
+    _check(calibration)
+    ages = years(outputs, meaning, calibration)
+    ends = intervals(outputs, meaning, calibration, asked.coverage)
+    fields = []
+    for age, (low, high), shape in zip(
+        ages, ends, distributions(outputs, meaning, calibration), strict=True
+    ):
+        said: dict[str, Any] = {"age": float(age)}
+        if asked.max_interval is not None and high - low > asked.max_interval:
+            wide = f"the interval spans {high - low:.0f} years, more than {asked.max_interval:g}"
+            said = {"withheld": {"age": wide}}
+        fields.append(
+            {**said, "age_interval": (float(low), float(high)), "age_distribution": shape}
+        )
+    return fields
+
+
+def _units(outputs: Outputs, meaning: Facts, calibration: Facts) -> Floats:
+    """Give the unit of each picture's errors, in years, as a column."""
+    return np.asarray(spreads(outputs, meaning)[:, None] ** calibration["power"])
+
+
+def _groups(ages: Floats, calibration: Facts) -> npt.NDArray[np.intp]:
+    return np.searchsorted(calibration["ages"], ages, side="right")
+
+
+def _shortest(errors: Floats, coverage: float) -> Floats:
+    """Give the ends of the shortest interval of errors; infinite where too few are known."""
+    low = TAILS * (1 - coverage)
+    levels = np.arange(1, len(errors) + 1) / (len(errors) + 1)
+    ends = np.array(
+        [
+            np.interp(low, levels, errors, left=-np.inf),
+            np.interp(low + coverage, levels, errors, right=np.inf),
+        ]
+    )
+    finite = np.isfinite(ends).all(axis=0)
+    if not finite.any():
+        return np.array([-np.inf, np.inf])
+    return np.asarray(ends[:, np.where(finite, ends[1] - ends[0], np.inf).argmin()])
+
+
+def _check(calibration: Facts) -> None:
+    """Refuse a calibration that answers cannot be made with."""
+    if "margin" in calibration and "errors" not in calibration:
+        return
+    ages, errors = calibration.get("ages"), calibration.get("errors")
+    good = (
+        _rise(ages)
+        and isinstance(errors, list)
+        and len(errors) == len(ages) + 1
+        and all(_rise(row) and row for row in errors)
+        and 0 <= calibration.get("power", -1) <= 4
+        and 0 < calibration.get("stretch", 1) <= 4
+        and ("middle" in calibration or "stretch" not in calibration)
+    )
+    if not good:
+        raise ArtifactError(
+            "A model for age has in calibration rising errors for each range of ages and their "
+            f"power, or a margin; got {dict(calibration)!r:.100}. Run 'agr calibrate'."
+        )
+
+
+def _rise(values: Any) -> TypeGuard[list[float]]:
+    """Tell whether these are finite numbers in order, as nothing said so of the lists yet."""
+    return (
+        isinstance(values, list)
+        and all(type(v) in (int, float) and abs(v) <= 1e9 for v in values)
+        and values == sorted(values)
+    )

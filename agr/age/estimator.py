@@ -11,14 +11,14 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from agr.age.answer import COVERAGE, intervals, raw_intervals, years
+from agr.age.answer import COVERAGE, intervals, years
 from agr.age.balance import STRATEGIES
 from agr.age.bins import bin_centers, check_name, find_bins, make_edges, spread_over_bins
 from agr.age.labels import AGE_RANGE
 from agr.errors import ArtifactError, LabelError, ParameterError, choice
 from agr.evaluation.metrics import regression_metrics
 from agr.training.balancing import Strategy, find_strategy
-from agr.training.calibration import fit_margin
+from agr.training.calibration import fit_ages
 from agr.training.classifier import check_probabilities
 from agr.training.estimator import Floats, ImageEstimator
 from agr.training.losses import LABEL_LOSSES, NUMBER_LOSSES
@@ -91,22 +91,26 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
         array of shape (n,)
             Years.
         """
-        return years(self.outputs(X), self.meaning())
+        return years(self.outputs(X), self.meaning(), self.calibration_)
 
-    def predict_interval(self, X: Any) -> npt.NDArray[np.float64]:
-        """Give the interval that holds the true age in 90 % of cases, for each picture.
+    def predict_interval(self, X: Any, *, coverage: float = COVERAGE) -> npt.NDArray[np.float64]:
+        """Give the interval that holds a share of the true ages, for each picture.
 
         Parameters
         ----------
         X : array of shape (n, h, w, 3) or sequence of n paths
             uint8 RGB.
+        coverage : float, default=0.9
+            The share, between 0 and 1.
 
         Returns
         -------
         array of shape (n, 2)
             Low and high end in years, as ``age_interval`` of `agr.Prediction`.
         """
-        return intervals(self.outputs(X), self.meaning(), self.calibration_["margin"])
+        if not 0 < coverage < 1:
+            raise ParameterError(f"coverage must lie between 0 and 1; got {coverage!r}.")
+        return intervals(self.outputs(X), self.meaning(), self.calibration_, coverage)
 
     @available_if(_has_bins)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:
@@ -195,18 +199,15 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
 
         return [mae]
 
-    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:
-        margin = fit_margin(y, raw_intervals(outputs, self.meaning()), COVERAGE)
-        # With fewer than ten pictures nothing is known: the interval is the whole range.
-        return {"margin": min(margin, float(AGE_RANGE[1]))}
+    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any], n_clean: int) -> dict[str, Any]:
+        return fit_ages(outputs, y, self.meaning(), n_clean)
 
     def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
         """Score what a network put out: years, coverage of the intervals, and bins."""
         meaning = self.meaning()
-        scores = regression_metrics(y, years(outputs, meaning))
-        margin = self.calibration_["margin"]
-        low, high = raw_intervals(outputs, meaning).T
-        inside = (y >= low - margin) & (y <= high + margin)
+        scores = regression_metrics(y, years(outputs, meaning, self.calibration_))
+        low, high = intervals(outputs, meaning, self.calibration_).T
+        inside = (y >= low) & (y <= high)
         scores["coverage"] = float(inside.mean()) if len(y) else float("nan")
         if hasattr(self, "age_bins_") and not self._in_years and len(y):
             off = np.abs(outputs.argmax(axis=1) - find_bins(y, self._edges))

@@ -175,9 +175,7 @@ def _write_parquet(rows: Iterable[Row], stream: IO[bytes], keys: Sequence[str]) 
         import pyarrow as pa
         import pyarrow.parquet as pq
     columns = columns_of(keys)
-    schema = pa.schema(
-        [(c.name, pa.string() if c.digits is None else pa.float64()) for c in columns]
-    )
+    schema = pa.schema([(c.name, _parquet_type(c, pa)) for c in columns])
     with pq.ParquetWriter(stream, schema) as writer:
         part: list[Row] = []
         for row in rows:
@@ -186,6 +184,12 @@ def _write_parquet(rows: Iterable[Row], stream: IO[bytes], keys: Sequence[str]) 
                 writer.write_table(pa.Table.from_pylist(part, schema))
                 part = []
         writer.write_table(pa.Table.from_pylist(part, schema))
+
+
+def _parquet_type(column: Column, pa: Any) -> Any:
+    if column.is_flag:
+        return pa.bool_()
+    return pa.string() if column.digits is None else pa.float64()
 
 
 FORMATS = {

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from agr.cli import annotate, evaluate, explore, networks, predict, serve, train, tune, video
+from agr.cli import (
+    annotate,
+    calibrate,
+    evaluate,
+    explain,
+    explore,
+    networks,
+    predict,
+    serve,
+    train,
+    tune,
+    video,
+)
 
 app = typer.Typer(
     name="agr",
@@ -36,9 +48,11 @@ def main(
 # Help lists the commands in this order.
 app.command()(predict.predict)
 app.command()(annotate.annotate)
+app.command()(explain.explain)
 app.command()(video.video)
 app.command()(train.train)
 app.command()(tune.tune)
+app.command()(calibrate.calibrate)
 app.command()(evaluate.evaluate)
 app.command()(networks.networks)
 app.command()(explore.explore)

@@ -19,7 +19,7 @@ from typing import Any, TypeGuard
 from agr.core.files import Place, sync
 from agr.errors import ArtifactError
 
-FORMAT = 2  # 1 had two outputs for gender
+FORMAT = 3  # 1 had two outputs for gender, 2 one margin for all ages
 SIZES = (16, 1024)  # pixels; least and greatest side of the pictures that a network takes
 MAX_MANIFEST = 2**24  # bytes
 MANIFEST, KERAS, ONNX, CARD = "agr.json", "model.keras", "model.onnx", "README.md"
@@ -57,7 +57,10 @@ def _is_meaning(meaning: Any) -> bool:
 
 
 def _is_calibration(values: Any) -> bool:
-    return isinstance(values, dict) and all(map(_is_number, values.values()))
+    if not isinstance(values, dict):
+        return False
+    single = all(_is_number(values[k]) for k in values.keys() - {"ages", "errors"})
+    return single and values.get("rescale", 1) > 0  # the lists are the age task's to check
 
 
 # Of each part of ``agr.json``: what it must be, and how to say so.
@@ -183,8 +186,6 @@ def read_manifest(folder: Place, task: str) -> Manifest:
             raise ArtifactError(
                 f"{path}: {name} must be {expected}, got {manifest.get(name)!r:.100}."
             )
-    if manifest["meaning"].get("head") and "margin" not in manifest["calibration"]:
-        raise ArtifactError(f"{path}: calibration lacks the margin of the intervals.")
     known = {MANIFEST, *manifest["files"]}
     strange = sorted(
         p.name for p in Path(folder).iterdir() if p.name[0] != "." and p.name not in known

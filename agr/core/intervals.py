@@ -23,9 +23,13 @@ def distribution_interval(
     array of shape (n, 2)
         Low and high end.
     """
-    chances = np.asarray(probabilities, dtype=float)
-    edges = np.asarray(edges, dtype=float)
-    cumulative = np.concatenate([np.zeros((len(chances), 1)), chances.cumsum(axis=1)], axis=1)
-    cumulative /= cumulative[:, -1:]
     tails = [(1 - coverage) / 2, (1 + coverage) / 2]
-    return np.array([np.interp(tails, row, edges) for row in cumulative]).reshape(-1, 2)
+    found = [np.interp(tails, row, np.asarray(edges)) for row in cumulative(probabilities)]
+    return np.array(found).reshape(-1, 2)
+
+
+def cumulative(probabilities: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Give the chance below each edge of the bins, shape (n, k + 1)."""
+    chances = np.asarray(probabilities, dtype=float)
+    found = np.concatenate([np.zeros((len(chances), 1)), chances.cumsum(axis=1)], axis=1)
+    return np.asarray(found / found[:, -1:])

@@ -46,10 +46,18 @@ def model_card(manifest: dict[str, Any]) -> str:
         epochs=len(history),
         seconds=sum(epoch["seconds"] for epoch in history),
         loss=_lowest(history),
-        calibration=", ".join(f"{k} {v:.3g}" for k, v in manifest["calibration"].items()),
+        calibration=_calibration(manifest["calibration"]),
         notes=notes,
         scores=_scores(manifest["report"]),
     )
+
+
+def _calibration(values: dict[str, Any]) -> str:
+    """Say the numbers, and of lists how many there are."""
+    said = [f"{k} {v:.3g}" for k, v in values.items() if not isinstance(v, list)]
+    if "errors" in values:
+        said.append(f"errors of {len(values['errors'])} ranges of age")
+    return ", ".join(said)
 
 
 def _lowest(history: list[dict[str, float]]) -> str:

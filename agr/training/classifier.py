@@ -10,11 +10,11 @@ import numpy.typing as npt
 from sklearn.base import ClassifierMixin
 from sklearn.utils import Tags
 
-from agr.core.answers import both_columns
+from agr.core.answers import both_columns, rescaled
 from agr.errors import ArtifactError, LabelError, ParameterError, choice
 from agr.evaluation.metrics import classification_metrics
 from agr.training.balancing import Strategy, find_strategy
-from agr.training.calibration import fit_temperature
+from agr.training.calibration import fit_rescale
 from agr.training.estimator import Floats, ImageEstimator
 from agr.training.losses import BINARY_LOSSES, LABEL_LOSSES
 
@@ -84,7 +84,7 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
 
     def outputs(self, X: Any) -> Floats:
         """Give the calibrated probability of each label, as `predict_proba`."""
-        return both_columns(super().outputs(X))
+        return rescaled(both_columns(super().outputs(X)), getattr(self, "calibration_", {}))
 
     def strategy(self) -> Strategy:
         """Give the way of balancing that ``balance`` names."""
@@ -157,15 +157,14 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
 
         return [accuracy]
 
-    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]:
+    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any], n_clean: int) -> dict[str, Any]:
         from agr.training.networks.last_layer import divide_logits
 
-        # The power gives the answers back that were there before an earlier temperature; that
-        # their sum is not 1 does not matter.
-        earlier = getattr(self, "calibration_", {}).get("temperature", 1.0)
-        columns = np.searchsorted(self.labels, y)
-        temperature = fit_temperature(outputs**earlier, columns)
-        divide_logits(self.model_, temperature / earlier)
+        earlier = getattr(self, "calibration_", {})
+        built_in = earlier.get("temperature", 1.0)
+        fitted = fit_rescale(outputs, np.searchsorted(self.labels, y), earlier)
+        temperature = built_in * fitted["rescale"]
+        divide_logits(self.model_, fitted["rescale"])
         return {"temperature": temperature}
 
     def _restore_meaning(self, meaning: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from agr.evaluation.groups import Report, make_report
 from agr.training.augmentation import Augmentation
 from agr.training.balancing import Strategy
 from agr.training.batches import PREDICT_BATCH, check_images, decode
+from agr.training.calibration import corrupted_copies
 from agr.training.documentation import compose
 from agr.training.parameters import check_parameters, check_verbose, make_seed
 from agr.training.saved import Saved
@@ -126,7 +127,7 @@ class ImageEstimator(Saved, ABC):
     def _metrics(self) -> list[Any]: ...
 
     @abstractmethod
-    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any]) -> dict[str, float]: ...
+    def _calibrate(self, outputs: Floats, y: npt.NDArray[Any], n_clean: int) -> dict[str, Any]: ...
 
     def _loss_options(self) -> dict[str, Any]:
         return {}
@@ -309,8 +310,8 @@ class ImageEstimator(Saved, ABC):
         self.history_ = [*self.history_, *history]
         return self
 
-    def calibrate(self, X: Any, y: Any) -> Self:
-        """Fit the temperature, or the margin of the age intervals, anew; the answers' order stays.
+    def calibrate(self, X: Any, y: Any, *, corrupted: float = 0.0) -> Self:
+        """Fit the temperature, or the intervals of ages, anew; the answers' order stays.
 
         Parameters
         ----------
@@ -318,6 +319,9 @@ class ImageEstimator(Saved, ABC):
             uint8 RGB pictures that the network has not learned from, of the kind it will see.
         y : array of shape (n,)
             Their labels.
+        corrupted : float, default=0
+            Share of the pictures of which a copy is added as a bad camera would have it, so that
+            what is said of unclear pictures holds too.
 
         Returns
         -------
@@ -326,7 +330,9 @@ class ImageEstimator(Saved, ABC):
         """
         check_is_fitted(self, "model_")
         X, y = self._check_pair(X, y)
-        self.calibration_ = self._calibrate(self.outputs(X), y)
+        copies, rows = corrupted_copies(X, self.image_size_, corrupted)
+        outputs = np.concatenate([self.outputs(X), self.outputs(copies)])
+        self.calibration_ = self._calibrate(outputs, np.concatenate([y, y[rows]]), len(y))
         return self
 
     def evaluate(self, X: Any, y: Any, groups: Any = None) -> Report:
