@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from agr.cli import annotate, evaluate, explore, networks, predict, serve, train, tune, video
+from agr.cli import (
+    annotate,
+    compare,
+    evaluate,
+    explore,
+    networks,
+    predict,
+    serve,
+    train,
+    tune,
+    video,
+)
 
 app = typer.Typer(
     name="agr",
@@ -40,6 +51,7 @@ app.command()(video.video)
 app.command()(train.train)
 app.command()(tune.tune)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(networks.networks)
 app.command()(explore.explore)
 app.command()(serve.serve)
