@@ -36,8 +36,9 @@ def wilson(share: npt.ArrayLike, n: npt.ArrayLike) -> npt.NDArray[np.float64]:
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = (p + Z**2 / (2 * n)) / (1 + Z**2 / n)
         half = Z / (1 + Z**2 / n) * np.sqrt(p * (1 - p) / n + Z**2 / (4 * n**2))
-    ends = np.stack([middle - half, middle + half], axis=-1)
-    return np.asarray(np.clip(ends, 0, 1))
+    # Of 0 and 1 rounding would leave the share itself just outside.
+    low, high = np.minimum(middle - half, p), np.maximum(middle + half, p)
+    return np.asarray(np.clip(np.stack([low, high], axis=-1), 0, 1))
 
 
 def score_intervals(

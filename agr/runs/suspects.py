@@ -14,7 +14,7 @@ from agr.training.batches import PREDICT_BATCH, ImageStore
 
 FOLDS = 5
 LEAST = 10 * FOLDS  # pictures; of fewer nothing can be learned
-SPREADS = 4.0  # robust standard deviations that an age may be off before it is doubted
+SPREADS = 3.5  # robust standard deviations that an age may be off before it is doubted
 COLUMNS = ("why", "task", "path", "label", "suggested", "score")
 NETWORK = "face_resnet"
 

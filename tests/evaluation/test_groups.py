@@ -126,6 +126,7 @@ class TestIntervals:
         # 8 of 10: by hand (p + z2/2n) / (1 + z2/n) +- z/(1 + z2/n) sqrt(p q/n + z2/4n2)
         assert wilson(0.8, 10) == pytest.approx([0.4902, 0.9433], abs=1e-4)
         assert np.isnan(wilson(np.nan, 0)).all()
+        assert wilson(1.0, 80)[1] == 1 and wilson(0.0, 80)[0] == 0
 
     def test_of_a_group_that_is_all_right_has_width(self):
         report = make_report(tally_ages([20] * 12, [20] * 12))
