@@ -102,7 +102,7 @@ def _corruptions(
             raise ParameterError(choice("--corruption", kind, CORRUPTIONS))
     page = _page(plots, f"{task.title()}: spoiled pictures of {chosen.data.name}")
     scorer = Scorer(task, model)
-    faces, notes = read_faces(task, chosen, model, part, limit=limit)
+    faces, notes = read_faces(task, chosen, [model], part, limit=limit)
     _say(notes)
     tables = measure_robustness([scorer], faces, kinds=kinds, say=_say)[task]
     show_tables(tables, form, long=1)
@@ -139,7 +139,7 @@ def _challenge(
         ) from None
     page = _page(plots, f"Challenge ages on {chosen.data.name}")
     scorer = Scorer(task, model)
-    faces, notes = read_faces(task, chosen, model, part, limit=limit)
+    faces, notes = read_faces(task, chosen, [model], part, limit=limit)
     _say(notes)
     tables = measure_challenge(scorer, faces, limit_age, highest)
     show_tables(tables, form)

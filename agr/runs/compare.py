@@ -50,8 +50,8 @@ def compare_run(
     notes : str
         What was left out of the data, and which pictures a table lacks; empty if there are none.
     """
-    folders = [_folder(first), _folder(second)]
-    faces, notes = read_faces(task, selection, _known(folders), part, limit=limit)
+    folders = {given: _folder(given) for given in (first, second) if not given.endswith(".csv")}
+    faces, notes = read_faces(task, selection, list(folders.values()), part, limit=limit)
     lines = [notes] if notes else []
     peers = {name: _read(name, task) for name in (first, second) if name.endswith(".csv")}
     for name, table in peers.items():
@@ -65,7 +65,7 @@ def compare_run(
     answers = [
         _peer(names[k], peers[given], faces, task)
         if given in peers
-        else _model(names[k], task, folders[k], faces)
+        else _model(names[k], task, folders[given], faces)
         for k, given in enumerate((first, second))
     ]
     y = faces.labelled(task)[1]
@@ -76,7 +76,7 @@ def compare_run(
 
 
 def _folder(given: str) -> Path | None:
-    if given == BUNDLED or given.endswith(".csv"):
+    if given == BUNDLED:
         return None
     if not (Path(given) / MANIFEST).is_file():
         raise ArtifactError(
@@ -84,10 +84,6 @@ def _folder(given: str) -> Path | None:
             f"of answers, or the word {BUNDLED}."
         )
     return Path(given)
-
-
-def _known(folders: list[Path | None]) -> Path | None:
-    return next((folder for folder in folders if folder is not None), None)
 
 
 def _names(first: str, second: str) -> list[str]:

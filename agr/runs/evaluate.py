@@ -1,5 +1,6 @@
 """A whole evaluation on a data set on disk, as the command line offers it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def evaluate_run(
     page = None if plots is None else Page(plots, title)
     kind = TASKS[task].load_estimator()
     estimator = kind.from_pretrained() if model is None else kind.load(model)
-    faces, notes = read_faces(task, selection, model, part, limit=limit)
+    faces, notes = read_faces(task, selection, [model], part, limit=limit)
     if page is None:
         return evaluate_faces(estimator, faces), notes
     from agr.report.results import write_results
@@ -64,7 +65,7 @@ def evaluate_run(
 def read_faces(
     task: str,
     selection: Selection,
-    model: Path | None = None,
+    models: Sequence[Path | None],
     part: str = "all",
     *,
     limit: int | None = None,
@@ -73,8 +74,10 @@ def read_faces(
 
     Parameters
     ----------
-    task, selection, model, part, limit
+    task, selection, part, limit
         As for `evaluate_run`.
+    models : sequence of Path or None
+        Saved models that will answer; None for the one in agr.
 
     Returns
     -------
@@ -86,12 +89,13 @@ def read_faces(
     whole = selection.read()
     notes = [str(whole.report)] if whole.report and whole.report.n_dropped else []
     faces = selection.chosen(whole) if part == "all" else getattr(selection.parts(whole), part)
-    faces = faces.having(task)
+    n, faces = len(faces), faces.having(task)
     if not len(faces):
         data = selection.data
         where = data if part == "all" else f"the {part} part of {data}"
         raise LabelError(f"No picture in {where} has the label {task}; there is nothing to score.")
-    notes += _learned_from(task, model, selection, part, len(faces))
+    for model in models:
+        notes += _learned_from(task, model, selection, part, n)
     if limit is not None and limit < len(faces):
         rows = np.random.default_rng(selection.seed).permutation(len(faces))[:limit]
         faces = faces.take(np.sort(rows))
@@ -108,15 +112,15 @@ def _learned_from(
     split = selection.split.name if selection.split else f"seed {selection.seed}"
     parted = f"{notes.get('split')}; {notes.get('pictures')}"
     if part == "test":
-        if split == notes.get("split") and f"{n} test" in str(notes.get("pictures", "")):
+        if split == notes.get("split") and str(notes.get("pictures")).endswith(f" {n} test"):
             return []
         what = f"was trained with another split ({parted}) and may have learned from some of"
     else:
         words = {"all": "learned from some of", "train": "learned from"}
         what = words.get(part, "was chosen and calibrated by")
     return [
-        f"Warning: the model {what} these pictures of {selection.data.name}; these scores are too "
-        "good. Score its test part: --part test, with the split of its training."
+        f"Warning: the {model or 'bundled'} model {what} these pictures of {selection.data.name}; "
+        "these scores are too good. Score its test part: --part test, with the split of its training."
     ]
 
 

@@ -59,7 +59,8 @@ class TestWarning:
         ],
     )
     def test_of_what_it_learned_from(self, noted, drawn_utkface, part, words):
-        assert f"Warning: the model {words}" in self.said(noted, drawn_utkface, "--part", part)
+        said = self.said(noted, drawn_utkface, "--part", part)
+        assert f"Warning: the {noted} model {words}" in said
 
     def test_of_another_split(self, noted, drawn_utkface):
         words = "was trained with another split (seed 0; 56 train"
