@@ -29,6 +29,7 @@ EXTRAS = {  # what needs each extra, as the beginning of a sentence
     "parquet": "Parquet needs",
     "plots": "Plots need",
     "serve": "The service needs",
+    "suspects": "Finding doubtful labels needs",
     "train": "Training, tuning and evaluation need",
     "video": "Video needs",
 }

@@ -16,7 +16,8 @@ from agr.age.balance import STRATEGIES
 from agr.age.bins import bin_centers, check_name, find_bins, make_edges, spread_over_bins
 from agr.age.labels import AGE_RANGE
 from agr.errors import ArtifactError, LabelError, ParameterError, choice
-from agr.evaluation.metrics import regression_metrics
+from agr.evaluation.metrics import tally_ages
+from agr.evaluation.tally import Tally
 from agr.training.balancing import Strategy, find_strategy
 from agr.training.calibration import fit_ages
 from agr.training.classifier import check_probabilities
@@ -202,18 +203,15 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
     def _calibrate(self, outputs: Floats, y: npt.NDArray[Any], n_clean: int) -> dict[str, Any]:
         return fit_ages(outputs, y, self.meaning(), n_clean)
 
-    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
-        """Score what a network put out: years, coverage of the intervals, and bins."""
+    def tally(self, y: npt.NDArray[Any], outputs: Floats) -> Tally:
+        """Tally what a network put out: years, coverage of the intervals, and bins."""
         meaning = self.meaning()
-        scores = regression_metrics(y, years(outputs, meaning, self.calibration_))
-        low, high = intervals(outputs, meaning, self.calibration_).T
-        inside = (y >= low) & (y <= high)
-        scores["coverage"] = float(inside.mean()) if len(y) else float("nan")
-        if hasattr(self, "age_bins_") and not self._in_years and len(y):
+        ends = intervals(outputs, meaning, self.calibration_)
+        hits = {}
+        if hasattr(self, "age_bins_") and not self._in_years:
             off = np.abs(outputs.argmax(axis=1) - find_bins(y, self._edges))
-            scores["bin_accuracy"] = float((off == 0).mean())
-            scores["one_off_accuracy"] = float((off <= 1).mean())
-        return scores
+            hits = {"bin_accuracy": off == 0, "one_off_accuracy": off <= 1}
+        return tally_ages(y, years(outputs, meaning, self.calibration_), ends, **hits)
 
     @property
     def _edges(self) -> npt.NDArray[np.float64]:

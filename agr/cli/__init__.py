@@ -7,6 +7,7 @@ import typer
 from agr.cli import (
     annotate,
     calibrate,
+    compare,
     evaluate,
     explain,
     explore,
@@ -54,6 +55,7 @@ app.command()(train.train)
 app.command()(tune.tune)
 app.command()(calibrate.calibrate)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(networks.networks)
 app.command()(explore.explore)
 app.command()(serve.serve)

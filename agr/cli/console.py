@@ -50,12 +50,74 @@ def progress(items: Iterable[Any], total: int | None) -> Iterable[Any]:
     return track(items, "reading", total, console=Console(stderr=True), transient=True)
 
 
-def show_report(report: Any) -> None:
-    """Write a report as a table: all pictures first, then a line for each group."""
+def show_report(report: Any, form: str = "table") -> None:
+    """Write a report: as JSON, CSV or Markdown, or as tables of every group and of the worst."""
+    if form == "table":
+        _show_groups(report)
+    elif form == "markdown":
+        from agr.evaluation.markdown import report_markdown
+
+        typer.echo(report_markdown(report), nl=False)
+    elif form == "csv":
+        from agr.evaluation.tables import Table, to_csv
+
+        typer.echo(to_csv(Table("scores", "", list(report.rows()))), nl=False)
+    else:
+        import json
+
+        typer.echo(json.dumps(report.to_dict(), indent=1))
+
+
+def show_tables(tables: Sequence[Any], form: str, *, long: int = 0) -> None:
+    """Write tables with their captions; as CSV only one of them, the one with every figure."""
+    from agr.evaluation import tables as texts
+
+    if form == "csv":
+        typer.echo(texts.to_csv(tables[long]), nl=False)
+    elif form == "table":
+        for table in tables:
+            if table.rows:
+                typer.echo(f"{table.caption}:")
+                numbers = [k for k, v in table.rows[0].items() if isinstance(v, int | float)]
+                show_table(list(table.rows[0]), table.cells(), numbers)
+                typer.echo()
+    else:
+        write = texts.to_json if form == "json" else texts.to_markdown
+        typer.echo(write(tables), nl=False)
+
+
+def _show_groups(report: Any) -> None:
+    from agr.evaluation.groups import ALL, LEAST
+
     names = list(report.overall)
-    lines = [("all", report.n, *report.overall.values())]
-    lines += [(group, *scores.values()) for group, scores in report.by_group.items()]
-    show_table(("group", "n", *names), [tuple(map(_cell, line)) for line in lines], ("n", *names))
+    lines, few = [], False
+    for group in (ALL, *report.by_group, *report.intersections):
+        scores = report.scores_of(group)
+        small = scores["n"] < LEAST and group != ALL
+        few = few or small
+        low, high = report.intervals[group][names[0]]
+        cells = [_cell(scores[name]) for name in names]
+        cells.insert(1, f"{_cell(low)}..{_cell(high)}")
+        lines.append((group, f"{scores['n']:g}{'*' if small else ''}", *cells))
+    heads = ("group", "n", names[0], "95 %", *names[1:])
+    show_table(heads, lines, heads[1:])
+    if few:
+        typer.echo(f"* fewer than {LEAST} pictures: uncertain, and compared with no other")
+    if not report.worst:
+        return
+    typer.echo()
+    lines = []
+    for name, group in report.worst.items():
+        scores = report.scores_of(group)
+        values = (_cell(report.overall[name]), _cell(scores[name]))
+        lines.append((name, *values, f"{scores['n']:g}", group))
+    show_table(("score", "all", "worst", "n", "in"), lines, ("all", "worst", "n"))
+    typer.echo()
+    lines = []
+    for kind in ("difference", "ratio"):
+        for column, values in getattr(report, kind).items():
+            lines.append((kind, column or "groups", *(_cell(values[name]) for name in names)))
+    show_table(("between groups", "of", *names), lines, names)
 
 
 def show_table(

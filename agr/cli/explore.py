@@ -20,6 +20,20 @@ def explore(
     ],
     columns: Columns = None,
     labels: Labels = None,
+    suspects: Annotated[
+        bool,
+        typer.Option(
+            "--suspects",
+            help="Look for doubtful labels too; needs the extra 'suspects', and a minute for 2,000 "
+            "pictures.",
+        ),
+    ] = False,
+    data_card: Annotated[
+        bool,
+        typer.Option(
+            "--data-card", help="Write the labels and Croissant metadata too: croissant.json."
+        ),
+    ] = False,
 ) -> None:
     """Report on labelled pictures: who is in them, duplicates and broken files."""
     with errors():
@@ -29,4 +43,5 @@ def explore(
             from agr.runs.explore import write_report
             from agr.runs.selection import Selection
         selection = Selection(data=data, **own_names(columns, labels))
-        typer.echo(f"wrote {write_report(selection, output)}")
+        path = write_report(selection, output, suspects=suspects, data_card=data_card)
+        typer.echo(f"wrote {path}")

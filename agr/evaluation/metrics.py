@@ -1,14 +1,15 @@
 """Scores: numpy in, floats out."""
 
-import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn import metrics as sk
 
-Labels = npt.NDArray[np.str_]
-Years = npt.NDArray[np.float64]
+from agr.evaluation.tally import Tally
+
+Floats = npt.NDArray[np.float64]
 CS_YEARS = 5
+ECE_BINS = 15
 
 
 def regression_metrics(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str, float]:
@@ -30,16 +31,48 @@ def regression_metrics(y_true: npt.ArrayLike, y_pred: npt.ArrayLike) -> dict[str
     >>> regression_metrics([20, 40], [22, 32])["mae"]
     5.0
     """
+    return tally_ages(y_true, y_pred).scores()
+
+
+def tally_ages(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    intervals: npt.ArrayLike | None = None,
+    **hits: npt.ArrayLike,
+) -> Tally:
+    """Tally predicted ages.
+
+    Parameters
+    ----------
+    y_true, y_pred : array of shape (n,)
+        Years.
+    intervals : array of shape (n, 2), optional
+        Low and high end of each, for ``coverage``, the share of true ages inside, and
+        ``interval_years``, the mean width.
+    hits : array of shape (n,) by name
+        Whether each picture was a success; their shares are scores too.
+
+    Returns
+    -------
+    Tally
+        Scores as of `regression_metrics`, then the others.
+    """
     truth, said = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
     errors = said - truth
-    if not len(errors):
-        return dict.fromkeys(("mae", "rmse", "cs5", "bias"), math.nan)
-    return {
-        "mae": float(sk.mean_absolute_error(truth, said)),
-        "rmse": float(sk.root_mean_squared_error(truth, said)),
-        "cs5": float((np.abs(errors) <= CS_YEARS).mean()),
-        "bias": float(errors.mean()),
-    }
+    columns = {"mae": abs(errors), "rmse": errors**2, "cs5": abs(errors) <= CS_YEARS}
+    columns["bias"] = errors
+    shares = ["cs5", *hits]
+    if intervals is not None:
+        low, high = np.asarray(intervals, dtype=float).reshape(-1, 2).T
+        columns |= {"coverage": (low <= truth) & (truth <= high), "interval_years": high - low}
+        shares.append("coverage")
+    columns |= {name: np.asarray(values, dtype=float) for name, values in hits.items()}
+
+    def score(sums: Floats, n: Floats) -> dict[str, Floats]:
+        means = {name: sums[..., k] / n for k, name in enumerate(columns)}
+        return {**means, "rmse": np.sqrt(means["rmse"])}
+
+    return Tally(np.stack([*columns.values()], axis=-1).astype(float), score, tuple(shares))
 
 
 def summary(values: npt.ArrayLike) -> dict[str, float]:
@@ -93,32 +126,67 @@ def classification_metrics(
     dict of str to float
         ``accuracy``; ``balanced_accuracy`` and ``macro_f1`` over the labels that occur in
         ``y_true``; ``f1_LABEL`` of each label; ``log_loss``; ``ece`` (expected calibration error,
-        15 equal bins, Guo et al. 2017). NaN where a score is not defined.
+        15 equal bins, Guo et al. 2017). NaN where a score is not defined: F1 and balanced accuracy
+        need two labels, since of one alone they say no more than its accuracy.
     """
-    truth = np.asarray(y_true, dtype=str)
-    # As float32, since networks' probabilities sum to 1 only as exactly as that.
+    return tally_labels(y_true, probabilities, labels).scores()
+
+
+def tally_labels(
+    y_true: npt.ArrayLike, probabilities: npt.ArrayLike, labels: tuple[str, ...]
+) -> Tally:
+    """Tally predicted labels and their probabilities.
+
+    Parameters
+    ----------
+    y_true, probabilities, labels
+        As for `classification_metrics`.
+
+    Returns
+    -------
+    Tally
+        Scores as of `classification_metrics`.
+    """
+    truth = np.asarray(y_true, dtype=str)[:, None] == np.asarray(labels)
+    # As float32, since networks' probabilities are no more exact than that.
     chances = np.asarray(probabilities, dtype=np.float32).reshape(-1, len(labels))
-    names = ["accuracy", "balanced_accuracy", "macro_f1", *(f"f1_{la}" for la in labels)]
-    if not len(truth):
-        return dict.fromkeys([*names, "log_loss", "ece"], math.nan)
-    order = np.asarray(labels)
-    predicted = order[chances.argmax(axis=1)]
-    present = [la for la in labels if (truth == la).any()]
-    f1 = sk.f1_score(truth, predicted, labels=labels, average=None, zero_division=0)
-    by_label = {la: float(v) for la, v in zip(labels, f1, strict=True)}
-    recall = sk.recall_score(truth, predicted, labels=present, average=None, zero_division=0)
-    return {
-        "accuracy": float((predicted == truth).mean()),
-        "balanced_accuracy": float(np.mean(recall)),
-        "macro_f1": float(np.mean([by_label[la] for la in present])),
-        **{f"f1_{la}": by_label[la] if la in present else math.nan for la in labels},
-        "log_loss": float(sk.log_loss(truth, chances, labels=list(labels))),
-        "ece": expected_calibration_error(chances.max(axis=1), predicted == truth),
-    }
+    said = chances.argmax(axis=1)[:, None] == np.arange(len(labels))
+    hits = truth & said
+    sure, right = chances.max(axis=1).astype(float), hits.any(axis=1)
+    tiny = np.finfo(np.float32).eps  # so that a wrong answer that was sure costs a finite loss
+    loss = -np.log(np.clip(chances, tiny, 1 - tiny).astype(float))[truth]
+    bins = _bins(sure, ECE_BINS)[:, None] == np.arange(ECE_BINS)
+    columns = [truth, said, hits, loss[:, None], bins * (sure - right)[:, None]]
+    ends = np.cumsum([part.shape[1] for part in columns])
+
+    def score(sums: Floats, n: Floats) -> dict[str, Floats]:
+        true, predicted, both, lost, gaps = np.split(sums, ends[:-1], axis=-1)
+        present = (true > 0) & ((true > 0).sum(axis=-1, keepdims=True) > 1)
+        f1 = np.where(present, 2 * both / (true + predicted), np.nan)
+        return {
+            "accuracy": both.sum(axis=-1) / n,
+            "balanced_accuracy": _mean(np.where(present, both / true, np.nan)),
+            "macro_f1": _mean(f1),
+            **{f"f1_{label}": f1[..., k] for k, label in enumerate(labels)},
+            "log_loss": lost[..., 0] / n,
+            "ece": abs(gaps).sum(axis=-1) / n,
+        }
+
+    return Tally(np.concatenate(columns, axis=1).astype(float), score, ("accuracy",))
+
+
+def _mean(values: Floats) -> Floats:
+    """Give the mean over the last axis of what is not NaN; NaN where all is."""
+    known = ~np.isnan(values)
+    return np.asarray(np.where(known, values, 0).sum(axis=-1) / known.sum(axis=-1))
+
+
+def _bins(sure: npt.NDArray[Any], n_bins: int) -> npt.NDArray[np.intp]:
+    return np.minimum((sure * n_bins).astype(np.intp), n_bins - 1)
 
 
 def expected_calibration_error(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, n_bins: int = 15
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, n_bins: int = ECE_BINS
 ) -> float:
     """Mean distance between stated confidence and accuracy, over equal bins of confidence.
 
@@ -137,6 +205,5 @@ def expected_calibration_error(
         0 is perfect, 1 the worst.
     """
     sure, right = np.asarray(confidence, dtype=float), np.asarray(correct, dtype=float)
-    bins = np.minimum((sure * n_bins).astype(int), n_bins - 1)
-    sums = np.bincount(bins, weights=sure - right, minlength=n_bins)
+    sums = np.bincount(_bins(sure, n_bins), weights=sure - right, minlength=n_bins)
     return float(np.abs(sums).sum() / len(sure))

@@ -127,24 +127,34 @@ class Page:
         ]
         self._sections[-1].walls.append({"title": title, "file": f"{name}.png", "pictures": shown})
 
-    def table(self, name: str, rows: pd.DataFrame, caption: str, *, shown: bool = True) -> None:
-        """Write a table as ``name.csv`` and put its first rows into the page."""
+    def table(
+        self,
+        name: str,
+        rows: pd.DataFrame,
+        caption: str,
+        *,
+        shown: bool = True,
+        most: int = SHOWN_ROWS,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """Write a table as ``name.csv`` and put its first rows, or some columns, into the page."""
         file = f"{name}.csv"
         with replacing(self._folder / file) as stream:
             rows.to_csv(stream, index=False, float_format="%.6g", errors="surrogateescape")
-        more = f", the first {SHOWN_ROWS} of {len(rows):,}" if len(rows) > SHOWN_ROWS else ""
-        first = rows.dropna(axis="columns", how="all").head(SHOWN_ROWS if shown else 0)
-        columns = [str(column) for column in first]
+        more = f", the first {most} of {len(rows):,}" if len(rows) > most else ""
+        chosen = rows if columns is None else rows[list(columns)]
+        first = chosen.dropna(axis="columns", how="all").head(most if shown else 0)
+        names = [str(column) for column in first]
         self._sections[-1].tables.append(
             {
                 "file": file,
                 "caption": caption + (more if shown else ""),
                 "columns": [
                     {"title": column_title(name), "numeric": is_number(rows[name].dtype)}
-                    for name in columns
+                    for name in names
                 ],
                 "rows": [
-                    [in_words(name, value) for name, value in zip(columns, row, strict=True)]
+                    [in_words(name, value) for name, value in zip(names, row, strict=True)]
                     for row in first.itertuples(index=False, name=None)
                 ],
             }

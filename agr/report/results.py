@@ -12,11 +12,10 @@ from agr.datasets.faces import Faces
 from agr.evaluation.groups import Report, make_report
 from agr.evaluation.metrics import CS_YEARS, summary
 from agr.plots import results
-from agr.report.page import Number, Page
-from agr.report.words import column_title, group_in_words, in_words
+from agr.report.page import Page
+from agr.report.scores import write_scores
 
 SAMPLE = 32
-LEAST = 30  # pictures of a group that is named in a headline; of fewer the score says little
 MOST_BINS = 20  # finer bins, such as single years, are too many for a table
 
 
@@ -26,11 +25,8 @@ def write_results(
     """Score an estimator on labelled faces and write what it got right and wrong."""
     X, y = faces.labelled(estimator.task)
     outputs = estimator.outputs(X)
-    report = make_report(
-        lambda rows: estimator.score_outputs(y[rows], outputs[rows]), len(y), groups
-    )
-    page.headline(_numbers(report))
-    _write_scores(page, report)
+    report = make_report(estimator.tally(y, outputs), groups)
+    write_scores(page, report)
     if is_classifier(estimator):
         said = estimator.classes_[outputs.argmax(axis=1)]
         wrong = said != y
@@ -50,13 +46,6 @@ def write_results(
     page.table("predictions", pd.DataFrame(table), "Prediction for every picture", shown=False)
     page.write()
     return report
-
-
-def _write_scores(page: Page, report: Report) -> None:
-    rows = [{"group": "all", "n": report.n, **report.overall}]
-    rows += [{"group": group, **scores} for group, scores in report.by_group.items()]
-    page.section("Scores")
-    page.table("scores", pd.DataFrame(rows), "Overall and by group")
 
 
 def _write_ages(page: Page, y: npt.NDArray[Any], said: npt.NDArray[Any]) -> None:
@@ -114,34 +103,6 @@ def _write_pictures(
         marked=wrong[chosen],
         title="Predicted and true",
     )
-
-
-def _numbers(report: Report) -> list[Number]:
-    """Give the scores one looks for first, and the group that is served worst."""
-    overall = report.overall
-    if "mae" in overall:
-        main, names = "mae", ["mae", "cs5", "bias"]
-    else:
-        main, names = "accuracy", ["accuracy", "balanced_accuracy", "macro_f1"]
-    units = {"mae": " years", "bias": " years"}
-    numbers = [
-        Number(in_words(name, overall[name]) + units.get(name, ""), column_title(name))
-        for name in names
-    ]
-    numbers.append(Number(f"{report.n:,}", "Pictures"))
-    scores = {
-        group: scores
-        for group, scores in report.by_group.items()
-        if scores["n"] >= LEAST and not np.isnan(scores[main])
-    }
-    if scores:
-        order = max if main == "mae" else min
-        worst = order(scores, key=lambda group: scores[group][main])
-        n = int(scores[worst]["n"])
-        value = in_words(main, scores[worst][main]) + units.get(main, "")
-        note = f"{column_title(main)}; {n:,} pictures"
-        numbers.append(Number(value, f"Weakest group: {group_in_words(worst)}", note))
-    return numbers
 
 
 def _ranges(

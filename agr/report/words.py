@@ -11,14 +11,21 @@ TITLES = {
     "cs5": "Within 5 years",
     "ece": "Calibration error",
     "f1-score": "F1",
+    "high": "to",
+    "interval_years": "Interval width (years)",
+    "low": "95 % interval from",
     "mae": "Mean absolute error",
     "macro_f1": "Macro F1",
     "n": "Pictures",
     "rmse": "RMSE",
     "std": "Spread (SD)",
     "support": "Pictures",
+    "uncertain": "Too few to compare",
 }
-SHARES = {"accuracy", "balanced_accuracy", "bin_accuracy", "cs5", "share", "share_after_weights"}
+SHARES = {
+    "accuracy", "balanced_accuracy", "bin_accuracy", "coverage", "cs5", "one_off_accuracy", "share",
+    "share_after_weights",
+}  # fmt: skip
 
 
 def column_title(name: str) -> str:
@@ -93,9 +100,11 @@ def group_in_words(name: str) -> str:
 
     Examples
     --------
-    >>> [group_in_words(name) for name in ("race=asian", "age=003-012", "age=061+")]
-    ['race asian', 'age 3 to 12', 'age 61 and over']
+    >>> [group_in_words(name) for name in ("race=asian", "age=003-012", "race=asian, age=061+")]
+    ['race asian', 'age 3 to 12', 'race asian, age 61 and over']
     """
+    if ", " in name:
+        return ", ".join(map(group_in_words, name.split(", ")))
     column, _, value = name.partition("=")
     ages = re.fullmatch(r"0*(\d+)(?:-0*(\d+)|\+)", value)
     if ages:

@@ -10,10 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from agr.datasets.faces import Faces
+from agr.errors import require
 from agr.evaluation.metrics import summary
 from agr.plots import people
 from agr.report.page import Number, Page
+from agr.runs.data_card import write_data_card
 from agr.runs.selection import Selection
+from agr.runs.suspects import find_suspects, relative
 from agr.tasks import TASKS
 
 GROUPS = ("gender", "race")
@@ -92,7 +95,13 @@ def explore(data: Selection | str | os.PathLike[str]) -> Exploration:
     )
 
 
-def write_report(data: Selection | str | os.PathLike[str], folder: str | os.PathLike[str]) -> Path:
+def write_report(
+    data: Selection | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    suspects: bool = False,
+    data_card: bool = False,
+) -> Path:
     """Explore labelled pictures and write a page, its plots and its numbers.
 
     Parameters
@@ -101,6 +110,11 @@ def write_report(data: Selection | str | os.PathLike[str], folder: str | os.Path
         As for `explore`.
     folder : path
         Made if it is not there.
+    suspects : bool, default=False
+        Whether to look for doubtful labels too, as `agr.runs.suspects.find_suspects` does; this
+        takes about a minute for 2,000 pictures.
+    data_card : bool, default=False
+        Whether to write Croissant metadata too, as `agr.runs.data_card.write_data_card` does.
 
     Returns
     -------
@@ -110,10 +124,13 @@ def write_report(data: Selection | str | os.PathLike[str], folder: str | os.Path
     Raises
     ------
     MissingExtraError
-        matplotlib is not installed.
+        matplotlib is not installed, or cleanlab, which ``suspects`` needs.
     DatasetError
         There is no such data.
     """
+    if suspects:  # what it lacks is better missed before the long work
+        with require("suspects"):
+            import cleanlab  # noqa: F401
     selection = _selection(data)
     place = selection.data
     page = Page(Path(folder), f"{place.absolute().name}: labelled faces")
@@ -123,6 +140,10 @@ def write_report(data: Selection | str | os.PathLike[str], folder: str | os.Path
     _write_people(page, found)
     _write_balancing(page, found)
     _write_flaws(page, found, root)
+    if suspects:
+        _write_suspects(page, found.faces, root)
+    if data_card:
+        write_data_card(found.faces, place.absolute().name, root, Path(folder))
     rng = np.random.default_rng(0)
     n = min(SAMPLE, len(found.faces))
     sample = found.faces.table.iloc[np.sort(rng.permutation(len(found.faces))[:n])]
@@ -198,6 +219,29 @@ def _write_flaws(page: Page, found: Exploration, root: Path) -> None:
     if len(shown):
         captions = [f"group {row['group']}\n{_labels(row)}" for row in _records(shown)]
         _grid(page, "duplicates", shown, captions, "Copies whose ages differ most")
+
+
+def _write_suspects(page: Page, faces: Faces, root: Path) -> None:
+    suspects = find_suspects(faces)
+    doubted = suspects[suspects["why"] == "cross-validation"]
+    page.section(
+        "Suspects",
+        [
+            f"Of the {task} labels, {(doubted['task'] == task).sum():,} are doubted by "
+            "cross-validation on the features of a face-recognition network."
+            for task in LABELS
+        ]
+        + ["A doubt is no proof: look at the picture before you change a label."],
+    )
+    if not len(suspects):
+        return
+    table = relative(suspects, root)
+    page.table("suspects", table, "Doubtful labels, and copies whose labels differ")
+    for task in LABELS:
+        shown = doubted[doubted["task"] == task][: SAMPLE // 2]
+        if len(shown):
+            captions = [f"{row['label']}\nnot {row['suggested']}?" for row in _records(shown)]
+            _grid(page, f"suspects_{task}", shown, captions, f"Doubtful labels: {task}")
 
 
 def _grid(page: Page, name: str, rows: pd.DataFrame, captions: list[str], title: str) -> None:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from agr.evaluation.groups import Report
+from agr.evaluation.markdown import report_markdown
+
 CARD = """# {task} model, saved by agr {version}
 
 Reads the labelled {task} of one aligned face crop, scaled to {size} x {size} pixels.
@@ -13,10 +16,12 @@ Reads the labelled {task} of one aligned face crop, scaled to {size} x {size} pi
 | validation loss | {loss} |
 | calibration | {calibration} |
 {notes}
-What it learned are the labels that people gave to pictures: perceived, not true, {task}. Scores of
-groups differ. Do not decide about a person by it, and do not use it to identify anyone.
+What it learned are the labels that people gave to pictures: *perceived* {task}, not who somebody
+is. Scores of groups differ. It is not for decisions about a person, nor for identifying anyone.
 
-{scores}Load it with `agr.{task}.{name}.load(folder)`, or give the folder to
+{scores}{measured}## Use
+
+Load it with `agr.{task}.{name}.load(folder)`, or give the folder to
 `agr.Predictor({task}=folder)`.
 """
 
@@ -29,11 +34,25 @@ SCORES = (
     "rmse",
     "bias",
     "coverage",
+    "interval_years",
 )
 
 
-def model_card(manifest: dict[str, Any]) -> str:
-    """Write the card of a saved model."""
+def model_card(manifest: dict[str, Any], measured: str = "") -> str:
+    """Write the card of a saved model.
+
+    Parameters
+    ----------
+    manifest : dict
+        Its ``agr.json``.
+    measured : str, default=""
+        Markdown sections of what else was measured, each with a heading of the second level.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
     history = manifest["history"]
     task = manifest["task"]
     notes = "".join(f"| {name} | {value} |\n" for name, value in manifest["notes"].items())
@@ -49,6 +68,7 @@ def model_card(manifest: dict[str, Any]) -> str:
         calibration=_calibration(manifest["calibration"]),
         notes=notes,
         scores=_scores(manifest["report"]),
+        measured=measured,
     )
 
 
@@ -67,18 +87,8 @@ def _lowest(history: list[dict[str, float]]) -> str:
 
 
 def _scores(report: dict[str, Any] | None) -> str:
-    """Lay out the scores of all pictures, and of each group of them."""
+    """Lay out the scores of all pictures, of each group and of each intersection."""
     if report is None:
         return ""
-    names = [name for name in SCORES if name in report["overall"]]
-    lines = [
-        f"Scores of {report['n']} pictures that it has not seen:\n",
-        f"| group | n | {' | '.join(names)} |",
-        "| --- " * (2 + len(names)) + "|",
-    ]
-    groups = {"all": {**report["overall"], "n": report["n"]}, **report["by_group"]}
-    for group, scores in groups.items():
-        values = [scores[name] for name in names]
-        cells = ["" if value is None else f"{value:.3f}" for value in values]
-        lines.append(f"| {group} | {scores['n']} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n\n"
+    tables = report_markdown(Report.from_dict(report), SCORES)
+    return f"## Scores\n\n{report['n']} pictures that it has not seen.\n\n{tables}\n"

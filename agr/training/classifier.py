@@ -12,7 +12,8 @@ from sklearn.utils import Tags
 
 from agr.core.answers import both_columns, rescaled
 from agr.errors import ArtifactError, LabelError, ParameterError, choice
-from agr.evaluation.metrics import classification_metrics
+from agr.evaluation.metrics import tally_labels
+from agr.evaluation.tally import Tally
 from agr.training.balancing import Strategy, find_strategy
 from agr.training.calibration import fit_rescale
 from agr.training.estimator import Floats, ImageEstimator
@@ -117,9 +118,9 @@ class FaceClassifier(ClassifierMixin, ImageEstimator):  # type: ignore[misc]
         """Give the losses to choose from, the default first: Keras's class by its name."""
         return BINARY_LOSSES if len(self.labels) == 2 else LABEL_LOSSES
 
-    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
-        """Score what a network put out; see `agr.evaluation.metrics.classification_metrics`."""
-        return classification_metrics(y, both_columns(outputs), self.labels)
+    def tally(self, y: npt.NDArray[Any], outputs: Floats) -> Tally:
+        """Tally what a network put out; see `agr.evaluation.metrics.classification_metrics`."""
+        return tally_labels(y, both_columns(outputs), self.labels)
 
     def meaning(self) -> dict[str, Any]:
         """Say what the outputs mean, as ``agr.json`` keeps it."""

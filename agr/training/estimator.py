@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from agr.core.images import read_image, resize
 from agr.errors import LabelError, ParameterError
 from agr.evaluation.groups import Report, make_report
+from agr.evaluation.tally import Tally
 from agr.training.augmentation import Augmentation
 from agr.training.balancing import Strategy
 from agr.training.batches import PREDICT_BATCH, check_images, decode
@@ -101,8 +102,8 @@ class ImageEstimator(Saved, ABC):
         """Give the losses to choose from, the default first: Keras's class by its name."""
 
     @abstractmethod
-    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
-        """Score what a network put out, for example through ONNX Runtime.
+    def tally(self, y: npt.NDArray[Any], outputs: Floats) -> Tally:
+        """Tally what a network put out, for `agr.evaluation.groups.make_report`.
 
         Parameters
         ----------
@@ -113,8 +114,8 @@ class ImageEstimator(Saved, ABC):
 
         Returns
         -------
-        dict of str to float
-            Score by name.
+        Tally
+            The task's scores.
         """
 
     @abstractmethod
@@ -350,12 +351,29 @@ class ImageEstimator(Saved, ABC):
         Returns
         -------
         Report
-            ``overall``, ``by_group`` and ``n``.
+            Scores and their intervals: overall, by group and by intersection.
         """
         check_is_fitted(self, "model_")
         X, y = self._check_pair(X, y)
         outputs = self.outputs(X)
-        return make_report(lambda rows: self.score_outputs(y[rows], outputs[rows]), len(y), groups)
+        return make_report(self.tally(y, outputs), groups)
+
+    def score_outputs(self, y: npt.NDArray[Any], outputs: Floats) -> dict[str, float]:
+        """Score what a network put out, for example through ONNX Runtime.
+
+        Parameters
+        ----------
+        y : array of shape (n,)
+            True labels.
+        outputs : array of shape (n, k)
+            As the network gives them.
+
+        Returns
+        -------
+        dict of str to float
+            Score by name.
+        """
+        return self.tally(y, outputs).scores()
 
     def outputs(self, X: Any) -> Floats:
         """Give what the network puts out, calibrated.

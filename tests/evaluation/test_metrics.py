@@ -68,8 +68,15 @@ class TestClassification:
 
     def test_absent_label_is_not_defined(self):
         scores = classification_metrics(["a", "a"], [[0.9, 0.1, 0], [0.2, 0.8, 0]], LABELS)
-        assert math.isnan(scores["f1_b"])
-        assert scores["balanced_accuracy"] == 0.5
+        assert scores["accuracy"] == 0.5
+        names = ("f1_a", "f1_b", "balanced_accuracy", "macro_f1")
+        assert all(math.isnan(scores[name]) for name in names)
+
+    def test_means_are_over_the_labels_that_occur(self):
+        chances = [[0.9, 0.1, 0], [0.2, 0.8, 0], [0.1, 0.9, 0]]
+        scores = classification_metrics(["a", "a", "b"], chances, LABELS)
+        assert math.isnan(scores["f1_c"])
+        assert scores["balanced_accuracy"] == pytest.approx((1 / 2 + 1) / 2)
         assert scores["macro_f1"] == pytest.approx(2 / 3)
 
     def test_no_picture(self):

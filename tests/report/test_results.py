@@ -13,16 +13,19 @@ from typer.testing import CliRunner
 from agr.cli import app
 from agr.datasets import read_any
 from agr.datasets.faces import AGE_GROUPS
+from agr.evaluation.groups import LEAST
 from agr.report.page import Page
-from agr.report.results import LEAST, write_results
+from agr.report.results import write_results
 from agr.report.words import group_in_words
 from agr.runs.evaluate import evaluate_faces
 
 pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
 
 COMMON = {
-    "classification_report.csv", "classification_report.png", "confusion.png", "history.csv",
-    "index.html", "learning_curve_loss.png", "pictures.png", "predictions.csv", "scores.csv",
+    "classification_report.csv", "classification_report.png", "confusion.png", "differences.csv",
+    "groups.png", "history.csv", "index.html", "intersections.csv", "intersections.png",
+    "intervals.csv", "learning_curve_loss.png", "pictures.png", "predictions.csv", "scores.csv",
+    "worst.csv",
 }  # fmt: skip
 LABELS = {"learning_curve_accuracy.png", "precision_recall.png", "roc.png"}
 FILES = {
@@ -143,7 +146,7 @@ def test_other_heads(parameters, new_estimator, faces_drawn, drawn_utkface, tmp_
     faces = read_any(drawn_utkface)
     page = Page(tmp_path, "Age")
     report = write_results(page, estimator, faces, faces.groups(), AGE_GROUPS)
-    assert report == evaluate_faces(estimator, faces)
+    assert report.to_dict() == evaluate_faces(estimator, faces).to_dict()
     rows = pd.read_csv(tmp_path / "classification_report.csv").set_index("label")
     if "bins" in parameters:
         assert rows.index[0] == "0 to 9"
