@@ -153,6 +153,19 @@ class Predictor:
         tasks = ", ".join(self.tasks)
         return f"<Predictor: {tasks}; {self.engine} on {self._device}, {self.threads} threads>"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the answers depend on, as plain JSON; a model is named by its digest."""
+        detector = self._made_with["detector"]
+        name = detector if isinstance(detector, str | None) else type(detector).__qualname__
+        return {
+            "models": {task: one.manifest["sha256"] for task, one in self._engines.items()},
+            "faces": self.faces,
+            "detector": name,
+            "engine": self.engine,
+            "device": self._device,
+        }
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep what it was made with; the copy opens its models anew."""
         return partial(type(self), **self._made_with), ()
