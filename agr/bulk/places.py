@@ -79,33 +79,38 @@ def beside(place: str, entry: str) -> str:
     return f"{folder}/{entry}" if is_url(place) else str(Path(folder) / entry)
 
 
-def walk(folder: str, suffixes: frozenset[str]) -> Iterator[str]:
+def walk(folder: str, suffixes: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Give the files with these endings in a folder and those below, by name.
 
-    Of one folder at a time the names are in memory.
+    Of each, how it is called in the folder comes first, with slashes, and then its path or URL. The
+    names of one folder at a time, and of those above it, are in memory.
     """
     if is_url(folder):
         system, path = open_system(folder)
         for name in _walk_system(system, path, suffixes):
-            yield system.unstrip_protocol(name)
-        return
-    with os.scandir(folder) as entries:
+            yield name[len(path) :].strip("/"), system.unstrip_protocol(name)
+    else:
+        for name in _walk_disk(folder, "", suffixes):
+            yield name, name if folder == "." else os.path.join(folder, name)
+
+
+def _walk_disk(folder: str, inside: str, suffixes: frozenset[str]) -> Iterator[str]:
+    with os.scandir(os.path.join(folder, inside)) as entries:
         found = sorted(
             (entry.name, inner)
             for entry in entries
             if (inner := entry.is_dir(follow_symlinks=False)) or suffix_of(entry.name) in suffixes
         )
     for name, inner in found:
-        path = name if folder == "." else os.path.join(folder, name)
         if inner:
-            yield from walk(path, suffixes)
+            yield from _walk_disk(folder, f"{inside}{name}/", suffixes)
         else:
-            yield path
+            yield inside + name
 
 
 def _walk_system(system: Any, folder: str, suffixes: frozenset[str]) -> Iterator[str]:
-    inside = [(one["name"], one["type"] == "directory") for one in system.ls(folder, detail=True)]
-    for name, inner in sorted(inside):
+    found = [(one["name"], one["type"] == "directory") for one in system.ls(folder, detail=True)]
+    for name, inner in sorted(found):
         if inner:
             if name.rstrip("/") != folder.rstrip("/"):  # S3 lists a folder's own marker
                 yield from _walk_system(system, name, suffixes)

@@ -3,7 +3,8 @@
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
 from hashlib import blake2b
 from itertools import chain
@@ -213,12 +214,14 @@ def write_through(
 
 def _all_of(
     source: Source | Iterable[Source], shard: str | None, path_column: str
-) -> tuple[list[Source], Callable[..., Iterator[Item]]]:
+) -> tuple[list[Source], Callable[..., Generator[Item]]]:
     """Give the sources as a list, and what gives their pictures, one at least."""
     sources = [source] if isinstance(source, str | os.PathLike) else list(source)
     share = ALL if shard is None else Shard.parse(shard)
     every = partial(find, sources, path_column=path_column, shard=share)
-    if next(every(), None) is None and share == ALL:
+    with closing(every()) as items:
+        found = next(items, None)
+    if found is None and share == ALL:
         raise DatasetError(f"There are no pictures in {', '.join(map(str, sources))}.")
     return sources, every
 

@@ -4,7 +4,7 @@ import csv
 import io
 import os
 import tarfile
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
@@ -29,7 +29,7 @@ TABLES = frozenset({".csv", ".tsv"})
 PARQUET = frozenset({".parquet", ".pq"})
 PACKED = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 PATH_COLUMN = "path"
-SEPARATORS = b",;\t|"  # of which the most frequent one in the header parts the columns
+SEPARATORS = ",;\t|"  # of which the most frequent one in the header parts the columns
 
 Source = str | os.PathLike[str]
 
@@ -104,7 +104,7 @@ def find(
     path_column: str = PATH_COLUMN,
     shard: Shard = ALL,
     without: Collection[str] = (),
-) -> Iterator[Item]:
+) -> Generator[Item]:
     """Give the pictures of some sources, in an order that is always the same.
 
     Parameters
@@ -164,11 +164,10 @@ def _listed(place: str, path_column: str) -> Iterator[tuple[str, str]]:
         for entry in read(place, path_column):
             yield entry, beside(place, entry)
         return
-    if not is_folder(place):
+    if is_folder(place):
+        yield from walk(place, SUFFIXES)
+    else:
         yield place, place
-        return
-    for found in walk(place, SUFFIXES):
-        yield found[len(place) :].replace(os.sep, "/").strip("/"), found
 
 
 def _open(place: str) -> IO[bytes]:
@@ -179,19 +178,18 @@ def _open(place: str) -> IO[bytes]:
 
 
 def _in_list(place: str, _: str) -> Iterator[str]:
-    with _open(place) as stream:
-        for line in io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape"):
+    with io.TextIOWrapper(_open(place), "utf-8-sig", errors="surrogateescape") as lines:
+        for line in lines:
             if entry := line.strip():
                 yield entry
 
 
 def _in_table(place: str, column: str) -> Iterator[str]:
-    with _open(place) as stream:
-        head = stream.readline()
-        separator = chr(max(SEPARATORS, key=head.count))
-        text = io.TextIOWrapper(stream, errors="surrogateescape", newline="")
-        lines = chain([head.decode("utf-8-sig", "surrogateescape")], text)
-        rows = csv.reader(lines, delimiter=separator)
+    stream = _open(place)
+    with io.TextIOWrapper(stream, "utf-8-sig", errors="surrogateescape", newline="") as lines:
+        head = lines.readline()
+        separator = max(SEPARATORS, key=head.count)
+        rows = csv.reader(chain([head], lines), delimiter=separator)
         try:
             k = _position(next(rows, []), column, place)
             for row in rows:
