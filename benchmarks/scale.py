@@ -3,9 +3,10 @@
     python benchmarks/scale.py FOLDER_OF_CROPS
 
 Real crops are copied under new names into a temporary folder. Each row of results/scale.csv is a
-run of the command in a process of its own; `repeat` is the same command given again when all is
-done but for the last hundred pictures, and `names` only lists a million names. The processor's
-seconds are those of all threads, and say more than the clock's where other programs run beside.
+run of the command in a process of its own. `repeat` is the same command given again when all but
+the last hundred pictures are done; `names` goes through a list of a million names and reads no
+picture. The processor's seconds are those of all threads; where other programs run beside, they say
+more than the clock's.
 """
 
 import argparse
@@ -84,17 +85,16 @@ def sources_of(kind: str, folder: Path, scratch: Path) -> list[Path]:
     return [folder]
 
 
-def repeat(folder: Path, output: Path, n: int) -> dict[str, Any]:
-    """Go on with a run that lacks a hundred pictures."""
-    held = [(path, path.read_bytes()) for path in sorted(folder.iterdir())[-100:]]
-    for path, _ in held:
-        path.unlink()
-    predict([folder], output, "crop", "--overwrite")
-    for path, content in held:
-        path.write_bytes(content)
+def repeat(crops: Path, folder: Path, output: Path) -> dict[str, Any]:
+    """Go on with a run that has a hundred pictures more to do."""
+    n = len(list(folder.iterdir()))
+    for k, path in enumerate(sorted(crops.iterdir())[:100], n):
+        (folder / f"{k:06d}{path.suffix}").write_bytes(path.read_bytes())
     manifest = output / "_manifest.json"
     manifest.write_text(manifest.read_text().replace('"complete": true', '"complete": false'))
-    return {"source": "repeat", "faces": "crop", "pictures": n, **predict([folder], output, "crop")}
+    found = predict([folder], output, "crop")
+    assert found["rows"] == n + 100
+    return {"source": "repeat", "faces": "crop", "pictures": n + 100, **found}
 
 
 def main() -> None:
@@ -111,7 +111,7 @@ def main() -> None:
             found = predict(sources, scratch / f"out-{k}", faces)
             rows.append({"source": kind, "faces": faces, "pictures": n, **found})
             print(rows[-1], flush=True)
-        rows.append(repeat(scratch / "10000", scratch / "out-1", 10_000))
+        rows.append(repeat(crops, scratch / "10000", scratch / "out-1"))
         (scratch / "names.txt").write_text("".join(f"{k:09d}.jpg\n" for k in range(1_000_000)))
         found = timed([sys.executable, "-c", NAMES, str(scratch / "names.txt")])
         rows.append({"source": "names", "pictures": 1_000_000, **found})

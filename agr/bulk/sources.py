@@ -235,13 +235,21 @@ def _in_tar(place: str) -> Iterator[Item]:
                     return
                 if suffix_of(name) not in SUFFIXES:
                     continue
-                item = Item(f"{place}/{name}", file.read(MAX_BYTES), place)
+                member = _Member(f"{place}/{name}", file.read(MAX_BYTES))
             except Exception as error:  # unpackers raise nearly anything over damaged files
                 reason = str(error) or type(error).__name__
                 broken = Unreadable(place, f"{place} cannot be read any further: {reason}.")
                 yield Item(place, broken, place)
                 return
-            yield item
+            yield Item(member.name, member, place)
+
+
+class _Member(io.BytesIO):
+    """A file of an archive, by its name, so that an error can say it."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        super().__init__(content)
+        self.name = name
 
 
 def _members(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
