@@ -101,6 +101,8 @@ def predict(
             fail("--detector says what finds faces, so it needs --faces detect.")
         if output is None and form is not None and not FORMATS[form].is_text:
             fail(f"{form.title()} is no text: name a file with --output.")
+        if output is None and overwrite:
+            fail("--overwrite says what becomes of an earlier output, so it needs --output.")
         predictor = Predictor(
             **models.options(),
             **computing.options(),
