@@ -9,6 +9,7 @@ AgrError
   ParameterError(ValueError)     a parameter that is off; found in fit
   DatasetError(ValueError)       a folder, file name or column that is off
   ArtifactError(ValueError)      a saved model that is damaged, too new or made for another task
+  OutputError(ValueError)        an output that holds something else
   TrainingError(RuntimeError)    a training that diverged, a search without a finished trial
   DownloadError(OSError)         weights that could not be downloaded
   MissingExtraError(ImportError) an optional package is not installed
@@ -23,6 +24,7 @@ from importlib.util import find_spec
 
 EXTRAS = {  # what needs each extra, as the beginning of a sentence
     "balance": "SMOTE needs",
+    "cloud": "URLs need",
     "detect": "The detector mtcnn needs",
     "heic": "HEIC pictures need",
     "openvino": "The engine openvino needs",
@@ -65,6 +67,10 @@ class DatasetError(AgrError, ValueError):
 
 class ArtifactError(AgrError, ValueError):
     """A saved model is damaged, too new, or made for another task."""
+
+
+class OutputError(AgrError, ValueError):
+    """An output exists already and holds something else than this run would write there."""
 
 
 class TrainingError(AgrError, RuntimeError):

@@ -183,6 +183,19 @@ class Predictor:
         tasks = ", ".join(self.tasks)
         return f"<Predictor: {tasks}; {self.engine} on {self._device}, {self.threads} threads>"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the answers depend on, as plain JSON; a model is named by its digest."""
+        detector = self._made_with["detector"]
+        name = detector if isinstance(detector, str | None) else type(detector).__qualname__
+        return {
+            "models": {task: one.manifest["sha256"] for task, one in self._engines.items()},
+            "faces": self.faces,
+            "detector": name,
+            "engine": self.engine,
+            "device": self._device,
+        }
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep what it was made with; the copy opens its models anew."""
         return partial(type(self), **self._made_with), ()
@@ -277,6 +290,61 @@ class Predictor:
             answers = iter(self._answer_crops([item for item in read if not isinstance(item, str)]))
             for item in read:
                 yield _failed(item) if isinstance(item, str) else _as_face(next(answers))
+
+    async def apredict(self, image: Any, *, faces: str | None = None) -> Any:
+        """Read as `predict` does, while the event loop goes on.
+
+        Each picture takes one core; as many are read at once as there are ``threads``, for all
+        callers together. When the call is cancelled, pictures that wait are dropped; those that are
+        being read are finished, a fraction of a second each, and their answers dropped.
+
+        Parameters
+        ----------
+        image : picture, or many of them
+            As in `predict`.
+        faces : {"detect", "crop"}, optional
+            As in the constructor, for this call.
+
+        Returns
+        -------
+        Face, or list of Face
+            As `predict` gives.
+
+        Raises
+        ------
+        FaceNotFoundError
+            The one picture shows no face that can be found.
+        ImageError
+            The one picture cannot be read.
+
+        Examples
+        --------
+        >>> import asyncio
+        >>> asyncio.run(Predictor().apredict("examples/portrait.jpg")).gender
+        'female'
+        """
+        import asyncio
+
+        mode, many = self._mode(faces), _many(image)
+
+        def read(one: Any) -> Face:
+            if mode == "detect":
+                return self._largest(one, 1)
+            (answer,) = self._answer_sizes([self._resize(read_image(one))], 1)
+            return Face(**vars(answer))
+
+        def attempt(one: Any) -> Face:
+            try:
+                return read(one)
+            except (ImageError, MissingExtraError) as error:
+                return _failed(str(error))
+
+        if many is None:
+            return await asyncio.wrap_future(self._pool.submit(read, image))
+        pictures = list(many)
+        return await asyncio.gather(
+            *(asyncio.wrap_future(self._pool.submit(attempt, one)) for one in pictures)
+        )
 
     def predict_photo(self, photo: Any) -> list[Face]:
         """Find the faces of one photo and read each.

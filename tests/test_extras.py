@@ -30,8 +30,11 @@ FACE = ROOT / "examples/astronaut.jpg"
 PLAIN = find_spec("tensorflow") is None
 # What the extras bring, by the name that code imports; test_requirements.py holds this true.
 BROUGHT = {
+    "aiohttp",
     "av",
     "fastapi",
+    "fsspec",
+    "gcsfs",
     "grpc",
     "h5py",
     "httptools",
@@ -48,6 +51,7 @@ BROUGHT = {
     "prometheus_client",
     "pyarrow",
     "python_multipart",
+    "s3fs",
     "scipy",
     "sklearn",
     "starlette",
@@ -201,6 +205,7 @@ COMMANDS = {  # what each says in a plain install
     "parquet": (["predict", FACE, "--format", "parquet", "--output", "new"], "parquet"),
     "engine-keras": (["predict", FACE, "--engine", "keras"], "train"),
     "engine-openvino": (["predict", FACE, "--engine", "openvino"], "openvino"),
+    "cloud": (["predict", "s3://bucket/face.jpg"], "cloud"),
     "mtcnn": (["predict", FACE, "--faces", "detect", "--detector", "mtcnn"], "detect"),
 }
 

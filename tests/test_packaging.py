@@ -26,8 +26,11 @@ CONFIG.read(ROOT / "setup.cfg")
 BASE = {"numpy", "onnxruntime", "pillow", "rich", "typer"}
 # Needed although no line of agr imports them: by whom.
 BEHIND = {
+    "aiohttp": "fsspec",
+    "gcsfs": "fsspec",
     "httptools": "uvicorn",
     "onnx": "tf2onnx",
+    "s3fs": "fsspec",
     "tensorboard": "keras",
     "tensorflow": "keras",
     "tf2onnx": "keras",

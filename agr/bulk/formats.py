@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from agr.errors import ParameterError, require
+from agr.errors import ParameterError, choice, require
 from agr.prediction import (
     FIELDS,
     Column,
@@ -25,6 +25,7 @@ from agr.prediction import (
 COLUMNS = ("image", *FIELDS[Prediction])
 FACE_COLUMNS = ("image", *FIELDS[Face])
 NO_FACE = "no face was found"  # the error of a photo without any
+_LINE, _DEEPER = "\n", "\n "  # what indents a row once more
 PART = 10_000  # rows that Parquet holds back, to write them as one group
 Row = dict[str, Any]
 Write = Callable[[Iterable[Row], IO[bytes], Sequence[str]], None]
@@ -74,7 +75,7 @@ def rows_of(image: str, found: Iterable[Any], columns: Sequence[str]) -> Iterato
 def write_rows(
     rows: Iterable[Row], form: str, stream: IO[bytes], columns: Sequence[str] = COLUMNS
 ) -> None:
-    """Write rows as they come; only a table, JSON and Parquet's last part wait for the end.
+    """Write rows as they come; only a table and Parquet's last rows wait for the end.
 
     JSON shows a row as it is. CSV and Parquet have flat columns, which `agr.prediction.columns_of`
     gives; CSV rounds to what is worth reading.
@@ -103,6 +104,15 @@ def format_of(path: Path) -> str:
         f"The ending of {path} tells no format; expected one of {endings}. Give the file another "
         "name, or say the format with --format."
     )
+
+
+def check_format(form: str) -> None:
+    """Make sure that a format is known and can be written, before the long work."""
+    if form not in FORMATS:
+        raise ParameterError(choice("format", form, FORMATS))
+    if form == "parquet":
+        with require("parquet"):
+            import pyarrow  # noqa: F401
 
 
 def _text(lines: Callable[[Iterable[Row], Sequence[str]], Iterator[str]]) -> Write:
@@ -144,7 +154,11 @@ def _share(row: Row, task: str) -> str:
 
 
 def _json(rows: Iterable[Row], _: Sequence[str]) -> Iterator[str]:
-    yield json.dumps(list(rows), indent=1) + "\n"
+    end = "["
+    for row in rows:
+        yield f"{end}\n {json.dumps(row, indent=1).replace(_LINE, _DEEPER)}"
+        end = ","
+    yield "[]\n" if end == "[" else "\n]\n"
 
 
 def _jsonl(rows: Iterable[Row], _: Sequence[str]) -> Iterator[str]:

@@ -1,14 +1,13 @@
 """``agr predict``."""
 
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from agr.cli.console import errors, fail, progress
+from agr.cli.console import errors, fail
 from agr.cli.options import DETECTOR, DETECTORS, FACES, Computing, Models, grouped, one_of
 
 
@@ -20,9 +19,15 @@ def _formats() -> Iterable[str]:
 
 @grouped
 def predict(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(help="Pictures or folders of pictures.", show_default=False),
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Pictures; folders; lists of paths (.txt, one a line); tables with a column of "
+            "paths (.csv, .tsv, .parquet); tar archives, such as WebDataset's. URLs (s3://, gs://, "
+            'https://) need pip install "agr-faces\\[cloud]".',
+            show_default=False,
+        ),
     ],
     models: Models,
     computing: Computing,
@@ -30,13 +35,32 @@ def predict(
         str | None,
         typer.Option(
             "--format",
-            help="Output format; default: from the ending of --output, else a table.",
+            help="Output format; default: from the ending of --output, csv in a folder, else a "
+            "table.",
             **one_of(_formats()),
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(help="File to write; default: standard output.")
+        Path | None,
+        typer.Option(
+            help="File to write, or a folder (a name without an ending) for files of 10,000 "
+            "pictures each; default: standard output."
+        ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew and replace what --output holds.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Read only the I-th of N disjoint shares, such as 2/8; --output must be a folder, "
+            "which all may share.",
+        ),
+    ] = None,
+    path_column: Annotated[
+        str, typer.Option(help="Column of tables that holds the paths or URLs.")
+    ] = "path",
     faces: Annotated[
         str,
         typer.Option(
@@ -60,61 +84,57 @@ def predict(
     and landmarks (left_eye_x, ...), age, age_low and age_high, gender, gender_female, ..., race,
     race_asian, ..., and error. JSON nests them.
 
-    The exit code is 1 when some pictures could not be read or show no face (their rows say why),
-    and 2 when nothing could be done.
+    A run that was stopped, in whatever way, goes on when the same command is given again; until all
+    is done, the rows of a file are in FILE.parts beside it.
+
+    The exit code is 1 when some pictures could not be read or show no face (their rows say why), 2
+    when nothing could be done, and 130 after Ctrl-C.
     """
     with errors():
-        from agr.bulk.formats import (
-            COLUMNS,
-            FACE_COLUMNS,
-            FORMATS,
-            NO_FACE,
-            format_of,
-            rows_of,
-            write_rows,
-        )
-        from agr.core.files import replacing
-        from agr.core.images import find_images
-        from agr.prediction import Face
+        from agr.bulk.formats import FORMATS
+        from agr.bulk.run import predict as predict_all
+        from agr.bulk.run import write_through
         from agr.predictor import Predictor
 
         found = faces == "detect"
         if detector is not None and not found:
             fail("--detector says what finds faces, so it needs --faces detect.")
-        if form is None:
-            form = "table" if output is None else format_of(output)
-        if output is None and not FORMATS[form].is_text:
+        if output is None and form is not None and not FORMATS[form].is_text:
             fail(f"{form.title()} is no text: name a file with --output.")
-        images = find_images(paths)
-        if not images:
-            fail(f"There are no pictures in {', '.join(map(str, paths))}.")
+        if output is None and overwrite:
+            fail("--overwrite says what becomes of an earlier output, so it needs --output.")
         predictor = Predictor(
             **models.options(),
             **computing.options(),
             faces=faces,
             detector=detector or DETECTOR if found else None,
         )
-        columns = FACE_COLUMNS if found else COLUMNS
-        failed = 0
-
-        def answers() -> Iterator[list[Any]]:
-            if found:
-                for answer in predictor.stream_photos(images):
-                    yield answer or [Face(error=NO_FACE)]
+        try:
+            if output is None:
+                counts = write_through(
+                    sys.stdout.buffer,
+                    sources,
+                    predictor=predictor,
+                    form=form or "table",
+                    shard=shard,
+                    path_column=path_column,
+                )
             else:
-                yield from ([answer] for answer in predictor.stream(images))
-
-        def rows() -> Iterator[dict[str, Any]]:
-            nonlocal failed
-            pairs = zip(images, answers(), strict=True)
-            for image, results in progress(pairs, len(images)):
-                failed += results[0].error is not None
-                yield from rows_of(str(image), results, columns)
-
-        target = nullcontext(sys.stdout.buffer) if output is None else replacing(output)
-        with target as stream:
-            write_rows(rows(), form, stream, columns)
-    if failed:
+                counts = predict_all(
+                    sources,
+                    output,
+                    predictor=predictor,
+                    format=form,
+                    shard=shard,
+                    path_column=path_column,
+                    overwrite=overwrite,
+                    say=lambda line: typer.echo(line, err=True),
+                )
+        except KeyboardInterrupt:
+            if output is not None:
+                typer.echo("Stopped. Give the same command again to go on.", err=True)
+            raise typer.Exit(130) from None
+    if counts.errors:
         reason = "could not be read or show no face" if found else "could not be read"
-        typer.echo(f"{failed} of {len(images)} pictures {reason}.", err=True)
+        typer.echo(f"{counts.errors:,} of {counts.pictures:,} pictures {reason}.", err=True)
         raise typer.Exit(1)

@@ -20,7 +20,7 @@ def replacing(path: Place) -> Iterator[IO[bytes]]:
     Of a file that exists the rights stay; where it is a link, so does the link. A device or pipe
     is written to as it is. After an error, what was there before is unchanged.
     """
-    if _is_special(path):
+    if is_special(path):
         with open(path, "wb") as stream:
             yield stream
         return
@@ -35,7 +35,7 @@ def replacing(path: Place) -> Iterator[IO[bytes]]:
 
 def put(part: Place, path: Place) -> None:
     """Give a finished file in the same folder its name, as `replacing` does at the end."""
-    if _is_special(path):
+    if is_special(path):
         with open(part, "rb") as content, open(path, "wb") as stream:
             shutil.copyfileobj(content, stream)
         os.unlink(part)
@@ -69,7 +69,8 @@ def sync(path: Place) -> None:
         os.close(descriptor)
 
 
-def _is_special(path: Place) -> bool:
+def is_special(path: Place) -> bool:
+    """Tell a device, pipe or folder from a file and from what does not exist."""
     # Not of the resolved path: /dev/stdout may lead to a pipe, which has none.
     with suppress(FileNotFoundError):
         return not stat.S_ISREG(os.stat(path).st_mode)

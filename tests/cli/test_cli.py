@@ -47,7 +47,7 @@ def pictures(trained, tmp_path_factory):
     (folder / "deep").mkdir()
     for name, pixels in zip(("b.png", "deep/a.png", "c.jpg"), trained["age"].X_test, strict=False):
         Image.fromarray(pixels).save(folder / name)
-    (folder / "notes.txt").write_text("no picture")
+    (folder / "notes.md").write_text("no picture")
     return folder
 
 
@@ -109,28 +109,24 @@ class TestPredict:
         assert row["race"]
         assert row["age"] is row["gender"] is None
 
-    def test_output_is_replaced_whole(self, pictures, models, tmp_path):
+    def test_output_is_replaced_on_request(self, pictures, models, tmp_path):
         (tmp_path / "rows.csv").write_text("old")
         (tmp_path / "link").hardlink_to(tmp_path / "rows.csv")
-        found = run(
-            "predict", pictures, "--format", "csv", "--output", tmp_path / "rows.csv", *models
-        )
+        words = ["predict", pictures, "--output", tmp_path / "rows.csv", *models]
+        found = run(*words)
+        assert found.exit_code == 2
+        assert "rows.csv exists already. Give another output, or" in found.stderr
+        found = run(*words, "--overwrite")
         assert (found.exit_code, found.stdout) == (0, "")
         assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
         assert (tmp_path / "link").read_text() == "old"  # another file took the name
         assert sorted(os.listdir(tmp_path)) == ["link", "rows.csv"]
 
-    def test_stopped_output_leaves_the_old(self, pictures, models, tmp_path, monkeypatch):
-        def stop(rows, form, stream):
-            stream.write(b"half")
-            raise KeyboardInterrupt
-
-        (tmp_path / "rows.csv").write_text("old")
-        monkeypatch.setattr("agr.bulk.formats.write_rows", stop)
+    def test_empty_output_is_filled(self, pictures, models, tmp_path):
+        (tmp_path / "rows.csv").touch()
         found = run("predict", pictures, "--output", tmp_path / "rows.csv", *models)
-        assert found.exit_code != 0
-        assert (tmp_path / "rows.csv").read_text() == "old"
-        assert os.listdir(tmp_path) == ["rows.csv"]
+        assert found.exit_code == 0
+        assert len((tmp_path / "rows.csv").read_text().splitlines()) == 4
 
     def test_parquet(self, pictures, models, tmp_path):
         pytest.importorskip("pyarrow", reason="parquet is an extra: agr-faces[parquet]")
@@ -159,14 +155,14 @@ class TestPredict:
 
     def test_some_pictures_cannot_be_read(self, pictures, models):
         found = run(
-            "predict", pictures / "b.png", pictures / "notes.txt", "gone.png", "--format", "json",
+            "predict", pictures / "b.png", pictures / "notes.md", "gone.png", "--format", "json",
             *models,
         )  # fmt: skip
         assert found.exit_code == 1
         assert found.stderr == "2 of 3 pictures could not be read.\n"
         rows = json.loads(found.stdout)
         assert [row["error"] is None for row in rows] == [True, False, False]
-        assert "notes.txt is not a picture" in rows[1]["error"]
+        assert "notes.md is not a picture" in rows[1]["error"]
 
     @pytest.mark.parametrize(
         ("arguments", "message"),

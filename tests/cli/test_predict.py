@@ -102,6 +102,72 @@ class TestPredict:
         assert 'pip install "agr-faces[detect]"' in done.stderr
 
 
+class TestManyPictures:
+    @pytest.fixture
+    def crops(self, trained, tmp_path):
+        folder = tmp_path / "crops"
+        folder.mkdir()
+        for k, pixels in enumerate(trained["age"].X_test[:9]):
+            Image.fromarray(pixels).save(folder / f"{k}.png")
+        return folder
+
+    def names(self, folder):
+        found = []
+        for path in sorted(folder.glob("part-*.csv")):
+            with path.open() as stream:
+                found += [row["image"][-5:] for row in csv.DictReader(stream)]
+        return sorted(found)
+
+    def test_shards_share_a_folder(self, crops, options, tmp_path):
+        for k in (1, 2):
+            words = ["--output", tmp_path / "out", "--shard", f"{k}/2", "--faces", "crop"]
+            assert run("predict", crops, *words, *options).exit_code == 0
+        assert self.names(tmp_path / "out") == [f"{k}.png"[-5:] for k in range(9)]
+        done = run("predict", crops, *words[:2], "--faces", "crop", *options)
+        assert done.exit_code == 2
+        assert "shards was '2' and is '1'" in done.stderr
+
+    def test_again(self, crops, options, tmp_path):
+        words = ["predict", crops, "--output", tmp_path / "out", "--faces", "crop", *options]
+        assert run(*words).stderr == ""
+        done = run(*words)
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr.endswith("out is complete already; --overwrite starts anew.\n")
+        (crops / "0.png").write_bytes(b"damaged")
+        done = run(*words, "--overwrite")
+        assert (done.exit_code, done.stderr) == (1, "1 of 9 pictures could not be read.\n")
+        assert run(*words).exit_code == 1  # as it was when it was done
+
+    def test_table(self, crops, options, tmp_path):
+        (tmp_path / "t.csv").write_text("file\ncrops/3.png\ncrops/5.png\n")
+        words = ["predict", tmp_path / "t.csv", "--faces", "crop", "--format", "csv", *options]
+        done = run(*words, "--path-column", "file")
+        rows = list(csv.DictReader(io.StringIO(done.stdout)))
+        assert [row["image"][-11:] for row in rows] == ["crops/3.png", "crops/5.png"]
+        done = run(*words)
+        assert done.exit_code == 2
+        assert "has no column 'path'; its columns are 'file'." in done.stderr
+
+    def test_overwrite_needs_an_output(self, crops, options):
+        done = run("predict", crops, "--overwrite", *options)
+        assert done.exit_code == 2
+        assert "it needs --output" in done.stderr
+
+    def test_stopped_by_hand(self, crops, options, tmp_path, monkeypatch):
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        words = ["predict", crops, "--output", tmp_path / "out.csv", "--faces", "crop", *options]
+        with monkeypatch.context() as patched:
+            patched.setattr("agr.bulk.parts.Parts.finish", stop)
+            done = run(*words)
+        assert done.exit_code == 130
+        assert done.stderr == "Stopped. Give the same command again to go on.\n"
+        done = run(*words)
+        assert (done.exit_code, done.stderr) == (0, "Resuming after 9 pictures.\n")
+        assert len((tmp_path / "out.csv").read_text().splitlines()) == 10
+
+
 class TestAnnotate:
     @pytest.mark.parametrize("ending", [".png", ".jpg", ".webp"])
     def test_writes_the_picture(self, folder, options, tmp_path, ending):
