@@ -262,6 +262,7 @@ class Predictor:
         list of Face
             Largest first; empty when no face was found. A face is found when it spans 16 pixels or
             more of the photo as the detector looks at it, which is at most 640 pixels wide or high.
+            One that cannot be aligned has the reason in ``error``.
 
         Raises
         ------
@@ -352,13 +353,18 @@ class Predictor:
 
         framing = self._open_detector().framing
 
-        def cut(one: "Detection") -> dict[int, Pixels]:
-            return {size: align(photo, one.landmarks, size, framing) for size in self._sizes}
+        def cut(one: "Detection") -> dict[int, Pixels] | str:
+            try:
+                return {size: align(photo, one.landmarks, size, framing) for size in self._sizes}
+            except ImageError as error:
+                return str(error)
 
         answers: list[Prediction] = []
         for start in range(0, len(found), 32):
             crops = self._spread(cut, found[start : start + 32], cores)
-            answers += self._answer_sizes(crops, cores)
+            read = [crop for crop in crops if not isinstance(crop, str)]
+            rest = iter(self._answer_sizes(read, cores))
+            answers += [Prediction(error=c) if isinstance(c, str) else next(rest) for c in crops]
         return answers
 
     def _read_faces(self, photo: Any, cores: int) -> list[Face]:
@@ -376,6 +382,8 @@ class Predictor:
                 "aligned face fills, use faces='crop'."
             )
         (face,) = self._faces(pixels, scale, found[:1], len(found), cores)
+        if face.error is not None:
+            raise ImageError(face.error)
         return face
 
     def _faces(
