@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from agr.cli import annotate, evaluate, explore, networks, predict, serve, train, tune, video
+from agr.cli import annotate, crop, evaluate, explore, networks, predict, serve, train, tune, video
 
 app = typer.Typer(
     name="agr",
@@ -37,6 +37,7 @@ def main(
 app.command()(predict.predict)
 app.command()(annotate.annotate)
 app.command()(video.video)
+app.command()(crop.crop)
 app.command()(train.train)
 app.command()(tune.tune)
 app.command()(evaluate.evaluate)
