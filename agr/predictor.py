@@ -248,27 +248,40 @@ class Predictor:
             for item in read:
                 yield _failed(item) if isinstance(item, str) else Face(**vars(next(answers)))
 
-    def predict_photo(self, photo: Any) -> list[Face]:
-        """Find the faces of one photo and read each.
+    @overload
+    def predict_photo(self, photo: str | bytes | os.PathLike[str]) -> list[Face]: ...
+
+    @overload
+    def predict_photo(self, photo: list[Any] | tuple[Any, ...]) -> list[list[Face]]: ...
+
+    @overload
+    def predict_photo(self, photo: Any) -> Any: ...
+
+    def predict_photo(self, photo: Any) -> list[Face] | list[list[Face]]:
+        """Find the faces of one photo, or of each of many, and read each face.
 
         Parameters
         ----------
-        photo : path, bytes, binary file object, PIL image or uint8 RGB array
-            Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20 million of other
-            kinds; what is larger than 4096 pixels in width or height is shrunk while it is decoded.
+        photo : photo, or many of them
+            As in `predict`. Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20
+            million of other kinds; what is larger than 4096 pixels in width or height is shrunk while it is decoded.
 
         Returns
         -------
-        list of Face
-            Largest first; empty when no face was found. A face is found when it spans 16 pixels or
+        list of Face, or list of such lists
+            Largest first; empty when no face was found. Of many photos one list each, as from
+            `stream_photos`. A face is found when it spans 16 pixels or
             more of the photo as the detector looks at it, which is at most 640 pixels wide or high.
             One that cannot be aligned has the reason in ``error``.
 
         Raises
         ------
         ImageError
-            The photo cannot be read.
+            The one photo cannot be read.
         """
+        many = _many(photo)
+        if many is not None:
+            return list(self.stream_photos(many))
         return self._read_faces(photo, self.threads)
 
     def stream_photos(self, photos: Iterable[Any]) -> Iterator[list[Face]]:

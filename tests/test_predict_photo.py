@@ -87,6 +87,15 @@ class TestFaces:
     def test_no_face_is_an_empty_list(self, predictor):
         assert predictor.predict_photo(Image.new("RGB", (300, 200))) == []
 
+    def test_of_many_photos_a_list_each(self, predictor, photo, astronaut):
+        nobody = Image.new("RGB", (90, 90))
+        found = predictor.predict_photo([photo, "missing.jpg", nobody])
+        assert found[0] == predictor.predict_photo(photo)
+        assert "missing.jpg" in found[1][0].error
+        assert found[2] == []
+        (from_batch,) = predictor.predict_photo(np.asarray(photo)[None])
+        assert from_batch == found[0]
+
     def test_to_dict_is_json(self, predictor, photo):
         face = predictor.predict_photo(photo)[0]
         found = json.loads(json.dumps(face.to_dict()))
