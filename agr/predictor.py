@@ -264,7 +264,8 @@ class Predictor:
         ----------
         photo : photo, or many of them
             As in `predict`. Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20
-            million of other kinds; what is larger than 4096 pixels in width or height is shrunk while it is decoded.
+            million of other kinds; what is larger than 4096 pixels in width or height is shrunk
+            while it is decoded.
 
         Returns
         -------
