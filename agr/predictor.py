@@ -346,26 +346,41 @@ class Predictor:
             *(asyncio.wrap_future(self._pool.submit(attempt, one)) for one in pictures)
         )
 
-    def predict_photo(self, photo: Any) -> list[Face]:
-        """Find the faces of one photo and read each.
+    @overload
+    def predict_photo(self, photo: str | bytes | os.PathLike[str]) -> list[Face]: ...
+
+    @overload
+    def predict_photo(self, photo: list[Any] | tuple[Any, ...]) -> list[list[Face]]: ...
+
+    @overload
+    def predict_photo(self, photo: Any) -> Any: ...
+
+    def predict_photo(self, photo: Any) -> list[Face] | list[list[Face]]:
+        """Find the faces of one photo, or of each of many, and read each face.
 
         Parameters
         ----------
-        photo : path, bytes, binary file object, PIL image or uint8 RGB array
-            Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20 million of other
-            kinds; what is larger than 4096 pixels in width or height is shrunk while it is decoded.
+        photo : photo, or many of them
+            As in `predict`. Up to 178 million pixels of a JPEG, some 50 million of a PNG and 20
+            million of other kinds; what is larger than 4096 pixels in width or height is shrunk
+            while it is decoded.
 
         Returns
         -------
-        list of Face
-            Largest first; empty when no face was found. A face is found when it spans 16 pixels or
+        list of Face, or list of such lists
+            Largest first; empty when no face was found. Of many photos one list each, as from
+            `stream_photos`. A face is found when it spans 16 pixels or
             more of the photo as the detector looks at it, which is at most 640 pixels wide or high.
+            One that cannot be aligned has the reason in ``error``.
 
         Raises
         ------
         ImageError
-            The photo cannot be read.
+            The one photo cannot be read.
         """
+        many = _many(photo)
+        if many is not None:
+            return list(self.stream_photos(many))
         return self._read_faces(photo, self.threads)
 
     def stream_photos(self, photos: Iterable[Any]) -> Iterator[list[Face]]:
@@ -467,19 +482,24 @@ class Predictor:
     def _read_found(
         self, photo: Pixels, found: "Sequence[Detection]", cores: int, scale: float = 1.0
     ) -> list[Prediction]:
-        def cut(one: "Detection") -> _Crop:
-            sizes = {size: self.crop(photo, one, size) for size in self._sizes}
+        def cut(one: "Detection") -> _Crop | str:
+            try:
+                sizes = {size: self.crop(photo, one, size) for size in self._sizes}
+                shown = sizes.get(quality.SIDE)  # which the bundled models take
+                if shown is None:
+                    shown = self.crop(photo, one, quality.SIDE)
+            except ImageError as error:
+                return str(error)
             left, top, right, bottom = one.box
             side = scale * max(right - left, bottom - top)
-            shown = sizes.get(quality.SIDE)  # which the bundled models take
-            if shown is None:
-                shown = self.crop(photo, one, quality.SIDE)
             return _Crop(sizes, quality.measure(shown, side, one.landmarks), one.score)
 
         answers: list[Prediction] = []
         for start in range(0, len(found), 32):
             crops = self._spread(cut, found[start : start + 32], cores)
-            answers += self._answer_crops(crops, cores)
+            read = [crop for crop in crops if not isinstance(crop, str)]
+            rest = iter(self._answer_crops(read, cores))
+            answers += [Prediction(error=c) if isinstance(c, str) else next(rest) for c in crops]
         return answers
 
     def _read_faces(self, photo: Any, cores: int) -> list[Face]:
@@ -497,6 +517,8 @@ class Predictor:
                 "aligned face fills, use faces='crop'."
             )
         (face,) = self._faces(pixels, scale, found[:1], len(found), cores)
+        if face.error is not None:
+            raise ImageError(face.error)
         return face
 
     def _faces(

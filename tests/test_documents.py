@@ -117,8 +117,6 @@ class TestCode:
         ):
             quick = [code.replace(long, short) for code in quick]
         run(quick)
-        if 'Path("crops")' in "".join(blocks):
-            assert len(list(desk.glob("crops/*.jpg"))) == 2
         for folder in re.findall(r'\.save\("(.*?)"\)', "".join(blocks)):
             assert (desk / folder / "agr.json").is_file()
 

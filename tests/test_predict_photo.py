@@ -3,6 +3,7 @@ import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -86,6 +87,15 @@ class TestFaces:
     def test_no_face_is_an_empty_list(self, predictor):
         assert predictor.predict_photo(Image.new("RGB", (300, 200))) == []
 
+    def test_of_many_photos_a_list_each(self, predictor, photo, astronaut):
+        nobody = Image.new("RGB", (90, 90))
+        found = predictor.predict_photo([photo, "missing.jpg", nobody])
+        assert found[0] == predictor.predict_photo(photo)
+        assert "missing.jpg" in found[1][0].error
+        assert found[2] == []
+        (from_batch,) = predictor.predict_photo(np.asarray(photo)[None])
+        assert from_batch == found[0]
+
     def test_to_dict_is_json(self, predictor, photo):
         face = predictor.predict_photo(photo)[0]
         found = json.loads(json.dumps(face.to_dict()))
@@ -160,6 +170,46 @@ class TestDetector:
                 # The two were taught different corners of an open mouth.
                 limit = 0.08 if name.startswith("mouth") else 0.05
                 assert np.hypot(*np.subtract(spot, theirs.landmarks[name])) < limit * side, name
+
+
+class TestLandmarksThatAreNoFaces:
+    """A detector that errs costs the face that it errs in, not the photo and not the stream."""
+
+    class Erring(Painted):
+        def __call__(self, image):
+            small, large, last = super().__call__(image)
+            places = dict.fromkeys(FRAMING, (40.0, 40.0))
+            return [small, replace(large, landmarks=places), last]
+
+    @pytest.fixture
+    def erring(self, models):
+        return Predictor(**models, detector=self.Erring((0, 0, 30), (30, 0, 60), (90, 0, 25)))
+
+    @pytest.fixture
+    def blank(self):
+        return np.full((60, 120, 3), 99, np.uint8)
+
+    def test_of_one_face_leave_the_others(self, erring, models, blank):
+        found = erring.predict_photo(blank)
+        assert "landmarks must be different places" in found[1].error
+        assert found[1].box == (30, 0, 90, 60)
+        assert found[1].gender is None
+        sound = Predictor(**models, detector=Painted((0, 0, 30), (90, 0, 25))).predict_photo(blank)
+        assert [f.age for f in (found[0], found[2])] == [f.age for f in sound]
+
+    def test_end_no_stream(self, erring, blank):
+        assert [len(faces) for faces in erring.stream_photos([blank] * 3)] == [3, 3, 3]
+
+    def test_of_the_largest_face_are_its_error(self, models, blank):
+        class Erring(Painted):
+            def __call__(self, image):
+                (face,) = super().__call__(image)
+                return [replace(face, landmarks=dict.fromkeys(FRAMING, (40.0, 40.0)))]
+
+        reader = Predictor(**models, detector=Erring((0, 0, 30)))
+        with pytest.raises(ImageError, match="landmarks must be different places"):
+            reader.predict(blank)
+        assert "landmarks must be different places" in reader.predict([blank])[0].error
 
 
 class TestStream:

@@ -18,6 +18,7 @@ REVEALED = {  # a user's expression, and the type that mypy gives it
     'predictor.predict("a.jpg")': "Face",
     'predictor.predict(["a.jpg", "b.jpg"])': "list[Face]",
     'predictor.predict_photo("a.jpg")': "list[Face]",
+    'predictor.predict_photo(["a.jpg", "b.jpg"])': "list[list[Face]]",
     'predictor.stream(["a.jpg"])': "Iterator[Face]",
     # one = predictor.predict("a.jpg")
     "one.age": "float | None",

@@ -8,6 +8,7 @@ from agr.cli import (
     annotate,
     calibrate,
     compare,
+    crop,
     evaluate,
     explain,
     explore,
@@ -51,6 +52,7 @@ app.command()(predict.predict)
 app.command()(annotate.annotate)
 app.command()(explain.explain)
 app.command()(video.video)
+app.command()(crop.crop)
 app.command()(train.train)
 app.command()(tune.tune)
 app.command()(calibrate.calibrate)

@@ -13,7 +13,8 @@ from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 def annotate(
     photo: Annotated[Path, typer.Argument(help="A photo.", show_default=False)],
     output: Annotated[
-        Path, typer.Option(help="Picture to write; its ending says the format.", show_default=False)
+        Path,
+        typer.Option(help="Picture to write; its ending decides the format.", show_default=False),
     ],
     models: Models,
     computing: Computing,
@@ -21,7 +22,7 @@ def annotate(
 ) -> None:
     """Draw boxes and labels on the faces of a photo.
 
-    The exit code is 1 when no face was found; the picture is written all the same.
+    The exit code is 1 if no face was found; the picture is written anyway.
     """
     with errors():
         from PIL import Image
@@ -32,7 +33,7 @@ def annotate(
 
         kind = Image.registered_extensions().get(output.suffix.lower())
         if kind not in Image.SAVE:
-            fail(f"{output} has no ending of a picture that can be written, such as .jpg or .png.")
+            fail(f"--output must end as a picture does, such as .jpg or .png; got {output}.")
         predictor = Predictor(**models.options(), **computing.options(), detector=detector)
         found = predictor.predict_photo(photo)
         picture = draw(photo, found)

@@ -81,7 +81,7 @@ RaceModel = Annotated[Path | None, typer.Option(help="Folder of your own race mo
 DetectorOption = Annotated[
     str,
     typer.Option(
-        help='What finds faces; mtcnn needs pip install "agr-faces\\[detect]".', **one_of(DETECTORS)
+        help='Face detector; mtcnn needs pip install "agr-faces\\[detect]".', **one_of(DETECTORS)
     ),
 ]
 EngineOption = Annotated[

@@ -14,11 +14,14 @@ def serve(
     models: Models,
     computing: Computing,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 for other machines too.")
+        str, typer.Option(help="Address to listen on; 0.0.0.0 admits other machines.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 8000,
     workers: Annotated[
-        int, typer.Option(min=1, help="Processes; each with its own models and limits.")
+        int,
+        typer.Option(
+            min=1, help="Copies of the whole service, each with its own models and limits."
+        ),
     ] = 1,
     detector: DetectorOption = DETECTOR,
     picture_mib: Annotated[
@@ -28,35 +31,36 @@ def serve(
         float | None, typer.Option(help="Largest request in MiB; default: 40.")
     ] = None,
     megapixels: Annotated[
-        float | None, typer.Option(help="Pixels of a picture at most; default: 25.")
+        float | None, typer.Option(help="Largest picture in millions of pixels; default: 25.")
     ] = None,
     pictures: Annotated[
-        int | None, typer.Option(help="Pictures in a request at most; default: 32.")
+        int | None, typer.Option(help="Most pictures in a request; default: 32.")
     ] = None,
     client_requests: Annotated[
         int | None,
-        typer.Option(help="Open requests of one client at most; 0: any number; default: 64."),
+        typer.Option(help="Most open requests of one client, 0 for no limit; default: 64."),
     ] = None,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds to receive, and to answer; default: 30.")
+        float | None,
+        typer.Option(help="Seconds to receive a request, and to answer it; default: 30."),
     ] = None,
-    queue: Annotated[int | None, typer.Option(help="Pictures that may wait; default: 256.")] = None,
+    queue: Annotated[int | None, typer.Option(help="Most waiting pictures; default: 256.")] = None,
     readers: Annotated[
         int | None,
-        typer.Option(help="Processes that read pictures; default: one per core, 2 to 4."),
+        typer.Option(help="Processes that read pictures; default: one per core, from 2 to 4."),
     ] = None,
     api_key: Annotated[
         str | None,
         typer.Option(
             envvar="AGR_API_KEY",
-            help="What clients must send as 'Authorization: Bearer KEY'. Better set the variable "
-            "AGR_API_KEY: other users of the machine can see options.",
+            help="Key that clients must send, as 'Authorization: Bearer KEY'. Prefer the variable "
+            "AGR_API_KEY: other users of the machine can see the options.",
         ),
     ] = None,
 ) -> None:
     """Start the HTTP service, with a web page at / and an API reference at /docs.
 
-    Every other bound can be set by an environment variable; see docs/deploy.md.
+    Environment variables set the other limits; see docs/deploy.md.
     """
     with errors():
         from agr.serve.launch import launch

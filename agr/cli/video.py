@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agr.cli.console import errors, fail, progress
+from agr.cli.console import errors, progress
 from agr.cli.options import DETECTOR, Computing, DetectorOption, Models, grouped
 
 
@@ -17,8 +17,8 @@ def video(
         str,
         typer.Argument(
             metavar="FILE|CAMERA",
-            help="A video; the number of a camera, from 0; or a network camera's address, such as "
-            "rtsp://... Ctrl-C ends a camera's recording.",
+            help="A video file, the number of a camera (from 0), or the address of a network "
+            "camera, such as rtsp://... Ctrl-C stops a camera.",
             show_default=False,
         ),
     ],
@@ -26,27 +26,35 @@ def video(
     computing: Computing,
     output: Annotated[
         Path | None,
-        typer.Option(help="Video to write, .mp4 or .gif, with boxes and labels and no sound."),
+        typer.Option(help="Video to write (.mp4 or .gif), with boxes and labels, without sound."),
     ] = None,
     table: Annotated[
         Path | None,
         typer.Option(
-            help="CSV to write, a row for each person in each frame. After a stop, the same "
-            "command goes on where the rows end."
+            help="CSV to write, with a row for each person in each frame. Repeat the command to "
+            "resume an interrupted run after its last row."
         ),
     ] = None,
+    show: Annotated[
+        bool,
+        typer.Option(
+            "--show",
+            help="Show the video in a window; the default if nothing is written. Q, Esc or closing "
+            "it stops a camera.",
+        ),
+    ] = False,
     fps: Annotated[
         float | None,
         typer.Option(
-            help="Frames to look at per second of video; default: all, and of a camera as many as "
-            "this machine manages."
+            help="Frames per second to look at; default: all frames of a file, and as many of a "
+            "camera as this machine manages."
         ),
     ] = None,
     detector: DetectorOption = DETECTOR,
 ) -> None:
     """Track people in a video or camera and average their estimates over time.
 
-    The exit code is 1 when a part of the video could not be read; the rest is written.
+    The exit code is 1 if a part of the video could not be read; the rest is written.
     """
     with errors():
         from contextlib import ExitStack
@@ -57,14 +65,15 @@ def video(
         from agr.video.reading import Video
         from agr.video.recording import record
         from agr.video.table import Table, run_settings
+        from agr.video.window import Window
         from agr.video.writing import VideoWriter, check_suffix
 
-        if output is None and table is None:
-            fail("Nothing to write: name a file with --output or --table.")
+        alone = output is None and table is None
         if output is not None:
             check_suffix(output)
         options = {**models.options(), "detector": detector}
         with Video(source) as film, ExitStack() as stack:
+            window = stack.enter_context(Window(live=film.live)) if show or alone else None
             people = People(Predictor(**options, **computing.options()))
             total = film.count(fps)
             rows = writer = None
@@ -72,17 +81,21 @@ def video(
                 settings = run_settings(film, fps=fps, **options)
                 rows = Table(table, settings)
                 if rows.goes_on:
-                    typer.echo(f"Going on with {rows}", err=True)
+                    typer.echo(f"Resuming with {rows}", err=True)
                 stack.enter_context(rows)
             if output is not None:
                 stream = stack.enter_context(replacing(output))
                 writer = VideoWriter(stream, output.suffix.lower(), fps or film.rate)
                 stack.enter_context(writer)
             n_frames = 0
-            seen = record(film, people, fps=fps, writer=writer, table=rows)
+            seen = record(film, people, fps=fps, writer=writer, table=rows, window=window)
             with _ended_by_user(film):
                 for _ in progress(seen, total):
                     n_frames += 1
+                    if window is not None and window.closed:
+                        film.stop()
+                        if alone:  # what is written of a file is written to its end
+                            break
         one = "person" if people.count == 1 else "people"
         typer.echo(f"{people.count} {one} in {n_frames} frames of {source}")
     if film.damage:

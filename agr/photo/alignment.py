@@ -17,10 +17,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from agr.core.images import Pixels
-from agr.errors import ParameterError
+from agr.errors import ImageError, ParameterError
 
 Point = tuple[float, float]
 Matrix = npt.NDArray[np.float64]
+LEAST_SPREAD, LEAST_TURN = 1e-9, 1e-9  # of landmarks that can be brought anywhere
 
 FRAMINGS: dict[str, dict[str, Point]] = {
     "centerface": {
@@ -65,7 +66,9 @@ def align(
     Raises
     ------
     ParameterError
-        An eye is missing, or both are in one place.
+        An eye is missing.
+    ImageError
+        The landmarks are not those of a face; see `similarity`.
     """
     names = [name for name in framing if name in landmarks]
     if not {"left_eye", "right_eye"} <= set(names):
@@ -90,8 +93,8 @@ def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
 
     Raises
     ------
-    ParameterError
-        All source points are one.
+    ImageError
+        The source points are all in one place, are not finite, or resemble the others in no turn.
 
     Examples
     --------
@@ -99,12 +102,17 @@ def similarity(source: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
     array([[ 0., -2.,  5.],
            [ 2.,  0.,  5.]])
     """
-    a = np.asarray(source, dtype=np.float64) @ (1, 1j)  # in the plane of complex numbers, a
-    b = np.asarray(target, dtype=np.float64) @ (1, 1j)  # similarity is one product and one sum
-    spread = np.vdot(a - a.mean(), a - a.mean()).real
-    if spread < 1e-9:
-        raise ParameterError("The landmarks all lie in one place.")
-    turn = np.vdot(a - a.mean(), b - b.mean()) / spread
+    with np.errstate(over="ignore", invalid="ignore"):
+        a = np.asarray(source, dtype=np.float64) @ (1, 1j)  # in the plane of complex numbers, a
+        b = np.asarray(target, dtype=np.float64) @ (1, 1j)  # similarity is one product and one sum
+        spread = np.vdot(a - a.mean(), a - a.mean()).real
+        turn = np.vdot(a - a.mean(), b - b.mean()) / max(spread, LEAST_SPREAD)
+    if not (spread > LEAST_SPREAD and abs(turn) > LEAST_TURN):  # neither holds for NaN
+        points = ", ".join(f"({x:.4g}, {y:.4g})" for x, y in np.asarray(source))
+        raise ImageError(
+            f"The face cannot be aligned: its landmarks must be different places in the photo, "
+            f"got {points}."
+        )
     shift = b.mean() - turn * a.mean()
     return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
 

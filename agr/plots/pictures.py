@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from agr.prediction import Face
 
 SIDE = 160  # pixels of the longer side of a shown picture
+PHOTO_SIDE, TITLE = 7.0, 0.3  # inches of the longer side of a whole photo, and of what is above it
 CAPTION = 0.32  # height of two lines of caption, in widths of a picture
 
 
@@ -79,14 +80,14 @@ def grid_size(n: int, columns: int = 8) -> tuple[float, float]:
     return width, 0.4 + -(-n // columns) * (1 + CAPTION) * width / columns
 
 
-def photo(photo: Any, faces: "Sequence[Face]", *, ax: "Axes | None" = None) -> "Axes":
-    """Draw a photo with what ``Predictor.predict_photo`` found on it.
+def photo(photo: Any, faces: "Face | Sequence[Face]", *, ax: "Axes | None" = None) -> "Axes":
+    """Draw a photo with the faces that were found on it.
 
     Parameters
     ----------
     photo : path, bytes, binary file object, PIL image or uint8 RGB array
-        What ``predict_photo`` was given.
-    faces : sequence of Face
+        What ``predict_photo`` or ``predict`` was given.
+    faces : Face, or sequence of Face
         What it gave back.
     ax : Axes, optional
         Where to draw; default: a new figure.
@@ -97,9 +98,13 @@ def photo(photo: Any, faces: "Sequence[Face]", *, ax: "Axes | None" = None) -> "
         What was drawn on.
     """
     from agr.photo.annotate import annotate
+    from agr.prediction import Face
 
-    ax = axes(ax)
-    ax.imshow(annotate(photo, faces))
+    faces = [faces] if isinstance(faces, Face) else faces
+    picture = annotate(photo, faces)
+    width, height = np.array(picture.size) / max(picture.size) * PHOTO_SIDE
+    ax = axes(ax, (width, height + TITLE))
+    ax.imshow(picture)
     ax.set_axis_off()
     n = sum(face.box is not None for face in faces)
     set_title(ax, f"{n} {'face' if n == 1 else 'faces'}")

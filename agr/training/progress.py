@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import keras
@@ -20,7 +21,9 @@ def shown(verbose: bool | str, epochs: int) -> Iterator[list[Any]]:
         yield []
         return
     columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console) as progress:
+    # In a notebook the bar is a widget; without that package rich would warn in its place.
+    no_bar = console.is_jupyter and find_spec("ipywidgets") is None
+    with Progress(*columns, console=console, disable=no_bar) as progress:
         yield [_Bar(progress, epochs)]
 
 

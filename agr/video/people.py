@@ -154,8 +154,8 @@ def _blend(mean: Prediction, new: Prediction, n: int) -> Prediction:
     """Take the n-th prediction into the mean of those before it."""
 
     def blend(a: Any, b: Any) -> Any:
-        if a is None:
-            return None
+        if a is None or b is None:  # a task that is left out, or a face that could not be aligned
+            return b if a is None else a
         if isinstance(a, dict):
             return {key: blend(a[key], b[key]) for key in a}
         if isinstance(a, tuple):

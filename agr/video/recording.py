@@ -7,6 +7,7 @@ from agr.photo.annotate import annotate
 from agr.video.people import People, Person, person_lines
 from agr.video.reading import Frame, Video
 from agr.video.table import Table
+from agr.video.window import Window
 from agr.video.writing import VideoWriter
 
 
@@ -17,6 +18,7 @@ def record(
     fps: float | None = None,
     writer: VideoWriter | None = None,
     table: Table | None = None,
+    window: Window | None = None,
 ) -> Iterator[tuple[Frame, list[Person]]]:
     """Look at the frames of a video; what a table already tells is taken from it."""
     # One is fetched ahead: the file must be read to its end before rows are added to it.
@@ -33,7 +35,11 @@ def record(
             seen = people.look(frame.pixels, frame.time)
             if table is not None:
                 table.write(frame, seen)
+        sides = [one.max_side for one in (writer, window) if one is not None]
+        if sides:
+            drawn = annotate(frame.pixels, seen, max_side=sides[0], lines=person_lines)
         if writer is not None:
-            drawn = annotate(frame.pixels, seen, max_side=writer.max_side, lines=person_lines)
             writer.write(drawn, frame.time)
+        if window is not None:
+            window.show(drawn, frame.time)
         yield frame, seen

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from agr.errors import ParameterError
+from agr.errors import ImageError, ParameterError
 from agr.photo.alignment import FRAMINGS, align, similarity, warp
 
 FRAMING = FRAMINGS["centerface"]
@@ -35,9 +35,21 @@ class TestSimilarity:
         found = similarity(points, points * (1, -1))
         assert np.linalg.det(found[:, :2]) > 0
 
-    def test_one_place(self):
-        with pytest.raises(ParameterError, match="all lie in one place"):
-            similarity([(3, 3), (3, 3)], [(0, 0), (1, 0)])
+    @pytest.mark.parametrize(
+        "points",
+        [
+            [(3, 3)] * 5,
+            [(float("nan"), 3), *[(3, 3)] * 4],
+            [(float("inf"), 3), *[(3, 3)] * 4],
+            [(1e200, 3), *[(3, 3)] * 4],
+            [(1, 1), (1, -1), (-1, -1), (-1, 1), (0, 0)],
+        ],
+        ids=["one place", "nan", "infinite", "huge", "mirrored"],
+    )
+    def test_no_similarity(self, points):
+        target = [(1, -1), (1, 1), (-1, 1), (-1, -1), (0, 0)]  # a mirrored square is nearest a dot
+        with pytest.raises(ImageError, match="landmarks must be different places"):
+            similarity(points, target)
 
 
 class TestWarp:

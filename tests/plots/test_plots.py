@@ -314,3 +314,14 @@ class TestPictures:
         plots.photo(Image.fromarray(PHOTO), [FACE, Face(error="no face was found")], ax=ax)
         np.testing.assert_array_equal(ax.images[0].get_array(), np.asarray(annotate(PHOTO, [FACE])))
         assert ax.get_title(loc="left") == "1 face"
+
+    def test_photo_of_one_face(self, ax):
+        plots.photo(PHOTO, FACE, ax=ax)
+        np.testing.assert_array_equal(ax.images[0].get_array(), np.asarray(annotate(PHOTO, [FACE])))
+
+    def test_photo_fills_its_figure(self):
+        for pixels in (PHOTO, PHOTO.transpose(1, 0, 2)):
+            figure = plots.photo(pixels, FACE).figure
+            figure.draw_without_rendering()
+            shown = figure.axes[0].get_window_extent()
+            assert shown.width * shown.height > 0.85 * figure.bbox.width * figure.bbox.height

@@ -110,7 +110,7 @@ class TestFile:
             text=True,
         )
         assert second.returncode == 0, second.stderr
-        assert "Going on with" in second.stderr
+        assert "Resuming with" in second.stderr
         count, looks = second.stdout.splitlines()
         assert count == whole[1].stdout.strip()
         assert int(looks.split()[0]) <= 19  # 24 less the five or more frames of the first run
@@ -173,7 +173,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            ([], "name a file with --output or --table"),
+            ([], "no display to open a window on; name a file with --output or --table instead"),
             (["--output", "seen.avi"], "seen.avi must end in .mp4 or .gif"),
             (["--table", "rows.csv", "--fps", "0"], "fps must be a positive number, got 0.0"),
             (["--output", "seen.mp4", "--fps", "nan"], "fps must be a positive number, got nan"),
@@ -182,6 +182,7 @@ class TestErrors:
     )
     def test_options(self, film, words, message, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
+        monkeypatch.delenv("DISPLAY", raising=False)
         done = run(film, *words)
         assert done.exit_code == 2
         assert message in done.stderr

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from agr import Predictor
 from agr.errors import ParameterError
+from agr.photo.detectors import open_detector
 from agr.prediction import Face
 from agr.video import People
 from agr.video.people import person_lines
@@ -81,6 +84,30 @@ class TestPeople:
         person = People(Predictor("gender")).look(np.asarray(scenes[0]), 0)[0]
         assert person.gender in ("female", "male")
         assert person.age is person.race is None
+
+    def test_a_face_that_cannot_be_aligned_is_read_in_a_later_frame(self, scenes):
+        """Of three readings the first and the third fail."""
+
+        class Erring:
+            def __init__(self):
+                self.sound, self.frames = open_detector(), 0
+
+            @property
+            def framing(self):
+                return self.sound.framing
+
+            def __call__(self, image):
+                face = self.sound(image)[0]
+                self.frames += 1
+                if self.frames == 2:
+                    return [face]
+                return [replace(face, landmarks=dict.fromkeys(face.landmarks, (9.0, 9.0)))]
+
+        people = People(Predictor("age", detector=Erring()), every=1)
+        ages = [people.look(np.asarray(scenes[k]), k / 8)[0].age for k in range(3)]
+        assert ages[0] is None
+        assert 20 < ages[1] < 50
+        assert ages[2] == ages[1]
 
     def test_time_must_grow(self, predictor):
         people = People(predictor)
