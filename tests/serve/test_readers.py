@@ -110,6 +110,13 @@ class TestOneProcess:
         assert (answer.rows, answer.pixels) == (None, 9_000_000)
         assert ask(reader, heavy).rows[0]["error"] is None
 
+    def test_a_photo_of_many_faces_is_handed_back_where_others_would_wait(self, reader, attacks):
+        pid = reader.pid
+        answer = ask(reader, attacks.crowd(12), faces="detect", large=False)
+        assert (answer.rows, answer.late) == (None, True)
+        assert len(ask(reader, attacks.crowd(2), faces="detect", large=False).rows) == 4
+        assert reader.pid == pid
+
     @linux
     def test_too_much_time_ends_it_inside_of_the_decoder(self, reader, heavy, make_png):
         start = time.monotonic()
@@ -273,7 +280,7 @@ class TestPool:
 
     @linux
     def test_a_picture_that_takes_longer_than_it_looks_is_given_more_time(
-        self, run, make, attacks, monkeypatch
+        self, run, make, monkeypatch
     ):
         """Its request is not believed any more: the others wait with the large ones at once."""
 
@@ -281,18 +288,33 @@ class TestPool:
             readers, ended = self.pool(make, picture_seconds=30)
             await readers.start()
             try:
-                request, crowd = Request("client"), Picture("a", attacks.crowd(6), faces="detect")
-                answers = await asyncio.gather(*readers.submit(request, [crowd] * 6))
-                assert all(len(answer.rows) >= 30 for answer in answers)
+                assert await self.read(readers, draw_noise(2000), n=6) == [None] * 6
+                return ended
+            finally:
+                await readers.close()
+
+        monkeypatch.setattr("agr.serve.readers.SMALL_SECONDS", 0.03)
+        ended = run(scenario())
+        assert set(ended) == {"limit"}
+        assert len(ended) <= 2  # one for each reader, not one for each picture
+
+    def test_photos_of_many_faces_end_no_reader_and_wait_with_the_large_ones(
+        self, run, make, attacks
+    ):
+        async def scenario():
+            readers, ended = self.pool(make, picture_seconds=30)
+            await readers.start()
+            try:
+                request, crowd = Request("client"), Picture("a", attacks.crowd(12), faces="detect")
+                answers = await asyncio.gather(*readers.submit(request, [crowd] * 3))
+                assert all(len(answer.rows) >= 120 for answer in answers)
+                assert request.slow
                 readers.drop(request)
                 return ended
             finally:
                 await readers.close()
 
-        monkeypatch.setattr("agr.serve.readers.SMALL_SECONDS", 0.1)
-        ended = run(scenario())
-        assert set(ended) == {"limit"}
-        assert len(ended) <= 2  # one for each reader, not one for each picture
+        assert run(scenario()) == []
 
     @linux
     def test_a_picture_that_takes_too_much_memory_fails_alone(self, run, make):
