@@ -48,10 +48,13 @@ class Answer:
         than this reader may take on.
     pixels : int
         Pixels that the decoder has to go over.
+    late : bool
+        Whether it turned out to be too much work only while it was read.
     """
 
     rows: list[Row] | None
     pixels: int = 0
+    late: bool = False
 
 
 def failed(picture: Picture, error: str = "The picture could not be read.") -> list[Row]:

@@ -76,7 +76,7 @@ class Reader:
         reply = self._ask({**asked, "large": large, "max_pixels": max_pixels}, picture.data)
         if "failed" in reply:
             raise (MemoryError if reply["memory"] else RuntimeError)(reply["failed"])
-        return Answer(reply["rows"], reply["pixels"])
+        return Answer(**reply)
 
     def kill(self) -> None:
         """End the process at once; a `read` in another thread raises `EndedError`."""

@@ -6,10 +6,13 @@ lines of JSON followed by bytes. Nothing is unpickled, so that a reader in forei
 give wrong answers.
 """
 
+import ctypes
 import json
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,8 +24,40 @@ import numpy as np
 from agr.core import runtime
 from agr.errors import AgrError
 from agr.predictor import Predictor
-from agr.serve.picture import Picture
+from agr.serve.picture import Answer, Picture
 from agr.serve.reading import Reads, read
+
+NETWORK_SECONDS = 0.1  # for a picture that others wait for: some fifteen faces
+
+
+class LateError(BaseException):
+    """The networks have had their time; no Exception, which an engine would call its own."""
+
+
+class Clock:
+    """Tells networks whether there is time for another batch.
+
+    How many faces a photo shows, its header does not tell. Without this a reader would go on until
+    it was ended, and whoever sends such photos would leave everybody waiting for readers that start
+    again.
+    """
+
+    def __init__(self) -> None:
+        self._seconds, self._ends = math.inf, math.inf
+
+    def give(self, seconds: float) -> None:
+        """Give the networks so many seconds of the processor, from their first batch on."""
+        self._seconds, self._ends = seconds, math.nan
+
+    def begin(self) -> None:
+        """Count from now, unless that has begun."""
+        if math.isnan(self._ends):
+            self._ends = time.process_time() + self._seconds
+
+    def check(self) -> None:
+        """Raise once the time is over."""
+        if time.process_time() > self._ends:
+            raise LateError
 
 
 def main(make: Callable[..., Reads] = Predictor) -> None:
@@ -36,7 +71,8 @@ def main(make: Callable[..., Reads] = Predictor) -> None:
     if not line:
         return
     given = json.loads(line)
-    _keep_nothing()
+    clock = Clock()
+    _watch(clock)
     try:
         predictor = make(**given["predictor"])
         _warm_up(predictor)
@@ -51,14 +87,15 @@ def main(make: Callable[..., Reads] = Predictor) -> None:
     while line := asked.readline():
         one = json.loads(line)
         picture = Picture(one["name"], asked.read(one["data"]), one["error"], one["faces"])
+        clock.give(math.inf if one["large"] else NETWORK_SECONDS)
         _end_after(one["seconds"])
         reply = _read(predictor, picture, one["max_pixels"], large=one["large"])
         _end_after(0)
         _say(answers, reply)
 
 
-def _keep_nothing() -> None:
-    """Have ONNX Runtime give back what it took for a batch.
+def _watch(clock: Clock) -> None:
+    """Have ONNX Runtime look at the clock, and give back what it took for a batch.
 
     By itself it keeps all for the next one: after a photo of thirty faces a reader would hold 150
     MB more for good.
@@ -71,7 +108,14 @@ def _keep_nothing() -> None:
         options.enable_cpu_mem_arena = False
         return options
 
-    onnxruntime.SessionOptions = frugal
+    class Watched(onnxruntime.InferenceSession):  # type: ignore[misc]
+        def run(self, *given: Any, **named: Any) -> Any:
+            clock.begin()
+            answer = super().run(*given, **named)
+            clock.check()
+            return answer
+
+    onnxruntime.SessionOptions, onnxruntime.InferenceSession = frugal, Watched
 
 
 def _warm_up(predictor: Reads) -> None:
@@ -79,6 +123,9 @@ def _warm_up(predictor: Reads) -> None:
     blank = np.zeros((160, 160, 3), np.uint8)
     predictor.predict([blank], faces="crop")
     list(predictor.stream_photos([blank]))
+    # What was only needed to open it: 12 MiB, which glibc would keep.
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _end_after(seconds: float) -> None:
@@ -90,6 +137,8 @@ def _end_after(seconds: float) -> None:
 def _read(predictor: Reads, picture: Picture, max_pixels: int, *, large: bool) -> dict[str, Any]:
     try:
         return asdict(read(predictor, picture, max_pixels, large=large))
+    except LateError:
+        return asdict(Answer(None, late=True))
     except MemoryError:
         return {"failed": "The memory did not suffice.", "memory": True}
     except Exception:

@@ -237,8 +237,8 @@ class Readers:
             job.answer(answer)
         elif not job.pixels:
             # What was too much here may still be right where it keeps nobody waiting.
-            job.request.slow |= isinstance(error, EndedError)
-            self._wait_as_large(job, answer.pixels if answer else UNKNOWN)
+            job.request.slow |= answer.late if answer else isinstance(error, EndedError)
+            self._wait_as_large(job, (answer.pixels if answer else 0) or UNKNOWN)
         elif isinstance(error, EndedError):
             seconds = self._settings.picture_seconds
             job.fail(f"The picture takes more than {seconds:g} s of work; send a smaller one.")
