@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 
 from agr.cli.console import errors, fail, progress
-from agr.cli.options import DETECTOR, DETECTORS, FACES, Computing, Models, grouped, one_of
+from agr.cli.options import (
+    DETECTOR,
+    DETECTORS,
+    FACES,
+    Asking,
+    Computing,
+    Models,
+    grouped,
+    one_of,
+)
 
 
 def _formats() -> Iterable[str]:
@@ -26,6 +35,7 @@ def predict(
     ],
     models: Models,
     computing: Computing,
+    asking: Asking,
     form: Annotated[
         str | None,
         typer.Option(
@@ -58,7 +68,8 @@ def predict(
 
     CSV and Parquet have flat columns: left, top, right and bottom of the face in pixels, its score
     and landmarks (left_eye_x, ...), age, age_low and age_high, gender, gender_female, ..., race,
-    race_asian, ..., and error. JSON nests them.
+    race_asian, ..., why an answer is withheld (age_withheld, ...), what the picture is like
+    (quality_size, ...), whether it is readable, and error. JSON nests them.
 
     The exit code is 1 when some pictures could not be read or show no face (their rows say why),
     and 2 when nothing could be done.
@@ -91,6 +102,7 @@ def predict(
         predictor = Predictor(
             **models.options(),
             **computing.options(),
+            **asking.options(),
             faces=faces,
             detector=detector or DETECTOR if found else None,
         )
