@@ -330,8 +330,8 @@ class Predictor:
         def read(one: Any) -> Face:
             if mode == "detect":
                 return self._largest(one, 1)
-            (answer,) = self._answer_sizes([self._resize(read_image(one))], 1)
-            return Face(**vars(answer))
+            (answer,) = self._answer_crops([self._whole(read_image(one))], 1)
+            return _as_face(answer)
 
         def attempt(one: Any) -> Face:
             try:

@@ -15,6 +15,11 @@ READ = {
     "race": "white",
     "race_probabilities": {"asian": 0, "black": 0, "indian": 0, "other": 0.125, "white": 0.875},
 }
+DOUBTFUL = {
+    "withheld": {"gender": "female is 72.5% likely, below the least confidence of 90.0%"},
+    "quality": {"size": 40.5, "sharpness": 0.2, "tilt": -3.0},
+    "readable": False,
+}
 PLACE = {
     "box": (20.2, -30.0, 140.7, 90.0),
     "score": 0.98,
@@ -28,12 +33,13 @@ WORDS = "31.7 years (24 to 40), female 72 %, white 88 %"
     [
         (Prediction(**READ), f"<Prediction: {WORDS}>"),
         (Prediction(age=5.0, race="black"), "<Prediction: 5.0 years, black>"),
+        (Prediction(age=5.0, **DOUBTFUL), "<Prediction: 5.0 years, gender withheld>"),
         (Prediction(error="a.png is no picture"), "<Prediction: error: a.png is no picture>"),
         (Prediction(), "<Prediction: nothing was read>"),
         (Face(**READ, **PLACE), f"<Face: 120x120+20-30, {WORDS}>"),
         (Person(**READ, **PLACE, id=3), f"<Person: 120x120+20-30, {WORDS}>"),
     ],
-    ids=["all", "some", "error", "nothing", "face", "person"],
+    ids=["all", "some", "withheld", "error", "nothing", "face", "person"],
 )
 def test_repr(result, text):
     assert repr(result) == text
@@ -48,7 +54,7 @@ def test_notebook():
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, READ, {**READ, **PLACE}, {**PLACE, "landmarks": None}, {"error": "no picture"}],
+    [{}, READ, {**READ, **PLACE, **DOUBTFUL}, {**PLACE, "landmarks": None}, {"error": "no"}],
     ids=["nothing", "read", "all", "box", "error"],
 )
 def test_flat_and_back(fields):

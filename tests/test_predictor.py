@@ -299,3 +299,53 @@ def test_bundled_models(pictures, task):
     for found in Predictor([task], faces="crop").predict(pictures):
         assert found.error is None
         assert getattr(found, task) is not None
+
+
+class TestAsked:
+    """How sure an answer must be."""
+
+    def test_coverage(self, folders, pictures):
+        widths = []
+        for coverage in (0.5, 0.85):
+            predictor = Predictor("age", faces="crop", age=folders["age"], coverage=coverage)
+            found = predictor.predict(pictures)
+            widths.append(np.mean([f.age_interval[1] - f.age_interval[0] for f in found]))
+        assert 0 < widths[0] < widths[1]
+
+    def test_withheld_by_task(self, folders, pictures, predictor):
+        asked = Predictor(
+            faces="crop", **folders, min_confidence={"gender": 1.0}, max_interval=1e-6
+        )
+        for found, plain in zip(asked.predict(pictures), predictor.predict(pictures), strict=True):
+            assert (found.age, found.age_interval) == (None, plain.age_interval)
+            assert found.race == plain.race
+            assert set(found.withheld) >= {"age"} and "race" not in found.withheld
+            sure = max(plain.gender_probabilities.values()) >= 1
+            assert found.gender == (plain.gender if sure else None)
+            assert plain.withheld is None
+
+    def test_one_number_is_for_all_labels(self, folders, pictures):
+        found = Predictor(faces="crop", **folders, min_confidence=1.0).predict(pictures[0])
+        assert found.age is not None and "age" not in (found.withheld or {})
+
+    def test_copies_ask_the_same(self, folders, pictures):
+        asked = Predictor("age", faces="crop", age=folders["age"], coverage=0.5, max_interval=200)
+        copy = pickle.loads(pickle.dumps(asked))
+        assert copy.predict(pictures[0]).age_interval == asked.predict(pictures[0]).age_interval
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"coverage": 0}, "coverage must lie between 0 and 1"),
+            ({"coverage": 1}, "coverage must lie between 0 and 1"),
+            ({"coverage": float("nan")}, "coverage must lie between 0 and 1"),
+            ({"min_confidence": 90}, "min_confidence must be from 0 to 1, got 90"),
+            ({"min_confidence": {"gendr": 0.9}}, "Did you mean 'gender'"),
+            ({"min_confidence": {"age": 0.9}}, "max_interval bounds its interval"),
+            ({"max_interval": 0}, "max_interval must be a positive number of years"),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_wrong(self, options, message):
+        with pytest.raises(ParameterError, match=message):
+            Predictor(**options)

@@ -22,7 +22,8 @@ COVERAGE = 0.9  # the only one that models know which were calibrated by a margi
 # A label of k whole years is a point, its bin of one year lies half a year to either side.
 HALF_BIN = 0.5
 LEAST_SPREAD = 1.0  # years; a network that is surer than that is not believed
-TAILS = np.linspace(0.2, 0.8, 7)  # shares of what an interval leaves out that may lie below it
+# Shares of what an interval leaves out that may lie below it; of equally short ones the first.
+TAILS = np.array([0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8])
 
 Floats = npt.NDArray[np.float64]
 Outputs = npt.NDArray[np.floating[Any]]
@@ -184,7 +185,7 @@ def answer(outputs: Outputs, manifest: dict[str, Any], asked: Asked) -> list[dic
     meaning, calibration = manifest["meaning"], manifest["calibration"]
     if "head" not in meaning:
         raise ArtifactError(f"A model for age says its head and bins; got {meaning}.")
-    _check(calibration)
+    check_calibration(calibration)
     ages = years(outputs, meaning, calibration)
     ends = intervals(outputs, meaning, calibration, asked.coverage)
     fields = []
@@ -221,12 +222,15 @@ def _shortest(errors: Floats, coverage: float) -> Floats:
         ]
     )
     finite = np.isfinite(ends).all(axis=0)
-    if not finite.any():
-        return np.array([-np.inf, np.inf])
-    return np.asarray(ends[:, np.where(finite, ends[1] - ends[0], np.inf).argmin()])
+    if not finite.any():  # too few to tell both ends; errors of either sign go further
+        rank = int(np.ceil((len(errors) + 1) * coverage))
+        end = np.sort(np.abs(errors))[rank - 1] if rank <= len(errors) else np.inf
+        return np.array([-end, end])
+    widths = np.where(finite, ends[1] - ends[0], np.inf)
+    return np.asarray(ends[:, widths.round(6).argmin()])
 
 
-def _check(calibration: Facts) -> None:
+def check_calibration(calibration: Facts) -> None:
     """Refuse a calibration that answers cannot be made with."""
     if "margin" in calibration and "errors" not in calibration:
         return

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
-from agr.age.answer import COVERAGE, intervals, years
+from agr.age.answer import COVERAGE, check_calibration, intervals, years
 from agr.age.balance import STRATEGIES
 from agr.age.bins import bin_centers, check_name, find_bins, make_edges, spread_over_bins
 from agr.age.labels import AGE_RANGE
@@ -236,6 +236,7 @@ class AgeEstimator(RegressorMixin, ImageEstimator):  # type: ignore[misc]
             raise ArtifactError(
                 f"A model for age with head={self.head!r} must say so; got {meaning!r:.100}."
             )
+        check_calibration(self.calibration_)
         if self.head == "bins":
             edges = np.asarray(meaning["edges"], dtype=float)
             self.age_bins_ = np.stack([edges[:-1], edges[1:]], axis=1)

@@ -101,6 +101,7 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace the saved model that the folder holds.")
 ]
 
+_Asking = partial(typer.Option, rich_help_panel="How sure an answer must be")
 _Training = partial(typer.Option, rich_help_panel="Training (default: as the estimator has it)")
 _Data = partial(typer.Option, rich_help_panel="Pictures and their parts")
 Columns = Annotated[
@@ -141,6 +142,32 @@ class Computing:
 
     engine: EngineOption = ENGINE
     device: DeviceOption = DEVICE
+
+    def options(self) -> dict[str, Any]:
+        """Give what `agr.Predictor` takes."""
+        return vars(self)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How sure an answer must be to be given."""
+
+    coverage: Annotated[
+        float, _Asking(help="Share of the true ages that the intervals shall hold.")
+    ] = 0.9
+    min_confidence: Annotated[
+        float | None,
+        _Asking(
+            help="Least probability of a label that is answered, 0 to 1; default: what 'agr "
+            "calibrate --at-most-wrong' saved with a model, else none."
+        ),
+    ] = None
+    max_interval: Annotated[
+        float | None, _Asking(help="Withhold ages whose interval spans more years.")
+    ] = None
+    refuse: Annotated[
+        bool, _Asking("--refuse", help="Answer nothing where the picture of a face is too bad.")
+    ] = False
 
     def options(self) -> dict[str, Any]:
         """Give what `agr.Predictor` takes."""

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from agr.cli.console import errors, fail
-from agr.cli.options import DETECTOR, DETECTORS, FACES, Computing, Models, grouped, one_of
+from agr.cli.options import (
+    DETECTOR,
+    DETECTORS,
+    FACES,
+    Asking,
+    Computing,
+    Models,
+    grouped,
+    one_of,
+)
 
 
 def _formats() -> Iterable[str]:
@@ -31,6 +40,7 @@ def predict(
     ],
     models: Models,
     computing: Computing,
+    asking: Asking,
     form: Annotated[
         str | None,
         typer.Option(
@@ -82,7 +92,8 @@ def predict(
 
     CSV and Parquet have flat columns: left, top, right and bottom of the face in pixels, its score
     and landmarks (left_eye_x, ...), age, age_low and age_high, gender, gender_female, ..., race,
-    race_asian, ..., and error. JSON nests them.
+    race_asian, ..., why an answer is withheld (age_withheld, ...), what the picture is like
+    (quality_size, ...), whether it is readable, and error. JSON nests them.
 
     A run that was stopped, in whatever way, goes on when the same command is given again; until all
     is done, the rows of a file are in FILE.parts beside it.
@@ -106,6 +117,7 @@ def predict(
         predictor = Predictor(
             **models.options(),
             **computing.options(),
+            **asking.options(),
             faces=faces,
             detector=detector or DETECTOR if found else None,
         )

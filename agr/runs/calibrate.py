@@ -188,6 +188,7 @@ def calibrate_run(
 
     def change(folder: Path, manifest: artifact.Manifest) -> None:
         manifest["calibration"] = calibration
+        manifest["notes"]["calibrated"] = f"{len(y)} pictures, {len(rows)} corrupted copies"
         (folder / artifact.CARD).write_text(model_card(manifest))
 
     artifact.rewrite(model, output or model, change, task)

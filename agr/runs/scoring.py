@@ -10,6 +10,7 @@ import numpy.typing as npt
 from agr.core.images import Pixels, read_image, resize
 from agr.engines.engine import Engine
 from agr.errors import ImageError
+from agr.core.answers import Asked
 from agr.evaluation.metrics import tally_ages, tally_labels
 from agr.evaluation.tally import Tally
 from agr.tasks import TASKS
@@ -51,7 +52,8 @@ class Scorer:
 
     def answers(self, outputs: Outputs) -> list[dict[str, Any]]:
         """Turn outputs into a result's fields."""
-        return TASKS[self.task].load_answer()(outputs, self.manifest)
+        asked = Asked(min_confidence={self.task: 0.0})  # what is withheld counts here, too
+        return TASKS[self.task].load_answer()(outputs, self.manifest, asked)
 
     def tally(self, y: npt.NDArray[Any], outputs: Outputs) -> Tally:
         """Tally outputs by their labels."""

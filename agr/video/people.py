@@ -154,7 +154,8 @@ def _blend(mean: Prediction, new: Prediction, n: int) -> Prediction:
     """Take the n-th prediction into the mean of those before it."""
 
     def blend(a: Any, b: Any) -> Any:
-        if a is None or b is None:  # a task that is left out, or a face that could not be aligned
+        # A task that is left out, a face that could not be aligned, or an answer that is withheld.
+        if a is None or b is None:
             return b if a is None else a
         if isinstance(a, dict):
             return {key: blend(a[key], b[key]) for key in a}
@@ -171,6 +172,7 @@ def _blend(mean: Prediction, new: Prediction, n: int) -> Prediction:
     likeliest = {
         label: max(chances, key=chances.__getitem__)
         for label in labels
-        if (chances := numbers[f"{label}_probabilities"])
+        if (chances := numbers[f"{label}_probabilities"]) and label not in (new.withheld or ())
     }
-    return Prediction(**numbers, **likeliest)
+    latest = {name: getattr(new, name) for name in ("withheld", "quality", "readable")}
+    return Prediction(**numbers, **likeliest, **latest)

@@ -20,6 +20,7 @@ from agr.video.reading import Frame, Video
 _FLAT = [column for column in columns_of(FIELDS[Face]) if column.name != "error"]
 COLUMNS = ("frame", "time", "person", *(column.name for column in _FLAT))
 _NUMBERS = {column.name for column in _FLAT if column.digits is not None}
+_FLAGS = {column.name for column in _FLAT if column.is_flag}
 
 
 class Table:
@@ -124,7 +125,8 @@ def _open_no_link(path: str, flags: int) -> int:
 
 
 def _person(row: dict[str, str]) -> Person:
-    cells = {
+    cells: dict[str, Any] = {
         name: float(row[name]) if name in _NUMBERS else row[name] for name in COLUMNS if row[name]
     }
+    cells |= {name: row[name] == "True" for name in _FLAGS if row[name]}
     return Person(**restore(cells), id=int(row["person"]))

@@ -54,8 +54,11 @@ class TestRegression:
             regression.predict_proba(faces[0])
         assert "bin_accuracy" not in regression.evaluate(*faces).overall
 
-    def test_margin_is_of_its_errors(self, regression, faces):
-        assert 0 < regression.calibration_["margin"] < 40
+    def test_interval_is_of_its_errors(self, regression, faces):
+        (errors,) = regression.calibration_["errors"]
+        assert len(errors) == 16 and errors == sorted(errors)  # a tenth is held out
+        widths = np.diff(regression.predict_interval(faces[0]), axis=1)
+        assert 5 < np.median(widths) < 80
 
     def test_saved(self, regression, faces, tmp_path):
         regression.save(tmp_path / "m")
@@ -95,7 +98,7 @@ def test_ages_below_the_first_bin(new_estimator, faces):
 def test_few_validation_pictures_give_the_whole_range(new_estimator, faces):
     X, y = faces
     estimator = new_estimator("age", epochs=1).fit(X, y, validation_data=(X[:5], y[:5]))
-    assert estimator.calibration_["margin"] == 120
+    np.testing.assert_array_equal(estimator.predict_interval(X), [[0, 120]] * len(X))
     assert estimator.evaluate(X, y).overall["coverage"] == 1
 
 

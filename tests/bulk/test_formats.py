@@ -11,6 +11,7 @@ from agr.photo.detectors import Detection
 from agr.prediction import Face, columns_of
 
 GOOD = {
+    **dict.fromkeys(COLUMNS),
     "image": 'a "quoted", name.png',
     "age": 34.25,
     "age_interval": [28.0, 41.5],
@@ -18,6 +19,9 @@ GOOD = {
     "gender_probabilities": {"female": 0.975, "male": 0.025},
     "race": "other",
     "race_probabilities": {"other": 0.6, "white": 0.4},
+    "withheld": {"race": "other is 60.0% likely"},
+    "quality": {"size": 40.0, "light": 0.51234},
+    "readable": True,
     "error": None,
 }
 BAD = {**dict.fromkeys(COLUMNS), "image": "b.png", "error": "b.png does not exist"}
@@ -26,7 +30,10 @@ PART = {**dict.fromkeys(COLUMNS), "image": "c.png", "age": 5.0, "age_interval": 
 
 FLAT = [
     "image", "age", "age_low", "age_high", "gender", "gender_female", "gender_male",
-    "race", "race_asian", "race_black", "race_indian", "race_other", "race_white", "error",
+    "race", "race_asian", "race_black", "race_indian", "race_other", "race_white",
+    "age_withheld", "gender_withheld", "race_withheld", "quality_size", "quality_sharpness",
+    "quality_noise", "quality_light", "quality_contrast", "quality_turn", "quality_nod",
+    "quality_tilt", "readable", "error",
 ]  # fmt: skip
 FOUND = {
     **GOOD,
@@ -78,7 +85,8 @@ def test_csv():
     assert list(rows[0]) == FLAT
     assert list(rows[0].values()) == [
         GOOD["image"], "34.26", "28.0", "41.5", "female", "0.6667", "0.3333",
-        "other", "", "", "", "0.6", "0.4", "",
+        "other", "", "", "", "0.6", "0.4", "", "", "other is 60.0% likely",
+        "40.0", "", "", "0.5123", "", "", "", "", "True", "",
     ]  # fmt: skip
     assert rows[1] == {**dict.fromkeys(FLAT, ""), "image": "b.png", "error": BAD["error"]}
 
@@ -103,6 +111,7 @@ def test_parquet(tmp_path):
     assert table.column_names == FLAT
     first, second = table.to_pylist()
     assert (first["age_low"], first["gender_female"], first["race_asian"]) == (28, 2 / 3, None)
+    assert (first["readable"], first["quality_light"]) == (True, 0.51234)
     assert second == {**dict.fromkeys(FLAT), "image": "b.png", "error": BAD["error"]}
 
 

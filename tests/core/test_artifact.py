@@ -62,10 +62,10 @@ class TestRead:
             Engine(model, "age")
 
     def test_newer_format(self, model, monkeypatch):
-        monkeypatch.setattr(artifact, "FORMAT", 3)
+        monkeypatch.setattr(artifact, "FORMAT", 4)
         reseal(model)
         monkeypatch.undo()
-        with pytest.raises(ArtifactError, match="has format 3, this agr reads up to 2: pip inst"):
+        with pytest.raises(ArtifactError, match="has format 4, this agr reads up to 3: pip inst"):
             load_both(model)
 
     @pytest.mark.parametrize("place", [0.0, 0.5, 1.0], ids=["start", "middle", "end"])
@@ -123,13 +123,14 @@ HOSTILE = {  # what a stranger seals: the part of the manifest, and values that 
     "calibration": [
         None, [], 1.0, {"temperature": None}, {"temperature": "1"}, {"temperature": float("nan")},
         {"temperature": float("inf")}, {"temperature": 10**400}, {"temperature": True},
-        {"temperature": [1]},
+        {"temperature": [1]}, {"rescale": 0}, {"rescale": [1]}, {"min_confidence": "0.9"},
     ],
     "parameters": [None, [], "tiny", 3],
     "history": [None, {}, "none", [1], [None], [[]]],
     "notes": [None, [], 1],
     "report": [[], 1, "good"],
 }  # fmt: skip
+ERRORS = {"power": 1.0, "ages": [40.0], "errors": [[-1.0, 1.0], [-2.0, 2.0]]}
 HOSTILE_AGES = {
     "meaning": [
         {"labels": ["female", "male"]}, {**BINS, "edges": [0.0, float("nan"), 121.0]},
@@ -140,7 +141,15 @@ HOSTILE_AGES = {
         {**BINS, "centers": [5.0, 1e6]}, {**BINS, "centers": {"0": 1}}, {**BINS, "head": "years"},
         {"head": "bins", "edges": [0.0], "centers": []}, {"head": "regression"},
     ],
-    "calibration": [{}, {"temperature": 1.0}, {"margin": None}, {"margin": float("nan")}],
+    "calibration": [
+        {}, {"temperature": 1.0}, {"margin": None}, {"margin": float("nan")}, {"margin": [1.0]},
+        ERRORS | {"errors": None}, ERRORS | {"errors": []}, ERRORS | {"errors": [[-1.0, 1.0]]},
+        ERRORS | {"errors": [[1.0, -1.0], [0.0]]}, ERRORS | {"errors": [[], [0.0]]},
+        ERRORS | {"errors": [[float("nan")], [0.0]]}, ERRORS | {"errors": [["a"], [0.0]]},
+        ERRORS | {"ages": "40"}, ERRORS | {"ages": [None]}, ERRORS | {"power": -1.0},
+        ERRORS | {"power": 1e6}, ERRORS | {"power": None}, ERRORS | {"stretch": 1.1},
+        ERRORS | {"middle": 30.0, "stretch": 0},
+    ],
 }  # fmt: skip
 
 

@@ -96,6 +96,13 @@ class TestOneProcess:
         rows = [{"image": "a", **one.to_dict()} for one in expected]
         assert answer.rows == json.loads(json.dumps(rows))
 
+    def test_without_race(self, make, make_png):
+        alone = make(tasks=["age", "gender"])
+        assert alone.start() == ("age", "gender")
+        (row,) = ask(alone, make_png()).rows
+        assert row["age"] is not None and row["gender"] is not None
+        assert (row["race"], row["race_probabilities"], row["error"]) == (None, None, None)
+
     def test_what_is_wrong_with_a_picture_is_in_its_row(self, reader, make_png):
         (row,) = ask(reader, b"no picture").rows
         assert "known format" in row["error"]
