@@ -31,6 +31,7 @@ PLAIN = find_spec("tensorflow") is None
 # What the extras bring, by the name that code imports; test_requirements.py holds this true.
 BROUGHT = {
     "av",
+    "cleanlab",
     "fastapi",
     "grpc",
     "h5py",
