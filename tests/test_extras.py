@@ -32,6 +32,7 @@ PLAIN = find_spec("tensorflow") is None
 BROUGHT = {
     "aiohttp",
     "av",
+    "cleanlab",
     "fastapi",
     "fsspec",
     "gcsfs",

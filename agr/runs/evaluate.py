@@ -120,7 +120,7 @@ def _learned_from(
         what = words.get(part, "was chosen and calibrated by")
     return [
         f"Warning: the {model or 'bundled'} model {what} these pictures of {selection.data.name}; "
-        "these scores are too good. Score its test part: --part test, with the split of its training."
+        "these scores are too good. Score its test part: --part test, with its training's split."
     ]
 
 
