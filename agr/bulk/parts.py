@@ -142,8 +142,8 @@ class Parts:
                 self._start_journal()
             else:
                 found = _load(self._manifest)
-                self._done = [Part(**part) for part in found["parts"]]
-                self.complete = found["complete"]
+                self._done, self.complete = found["parts"], found["complete"]
+                self._check_parts()
                 self._read_journal()
             self._remove_rest()
         except BaseException:
@@ -279,6 +279,14 @@ class Parts:
                     "start anew with --overwrite (in Python overwrite=True)."
                 )
 
+    def _check_parts(self) -> None:
+        for part in self._done:
+            if not (self._folder / part.file).is_file():
+                raise OutputError(
+                    f"{self._folder} lacks {part.file}, which its manifest names. Put it back, or "
+                    "start anew with --overwrite (in Python overwrite=True)."
+                )
+
     def _remove_rest(self) -> None:
         """Remove parts that do not count: of a run that was killed there, or is overwritten."""
         counted = {part.file for part in self._done}
@@ -353,10 +361,15 @@ def _add_name(digest: Any, name: str) -> None:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
-        if found["format"] == VERSION and isinstance(found["settings"], dict):
-            return dict(found)
-        raise KeyError("format")
+        found: dict[str, Any] = json.loads(path.read_bytes())
+        if found["format"] != VERSION:
+            raise ValueError(f"format {found['format']}")
+        return {
+            "settings": dict(found["settings"]),
+            "shards": int(found["shards"]),
+            "complete": bool(found["complete"]),
+            "parts": [Part(**part) for part in found["parts"]],
+        }
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{path} is damaged or from another agr ({error!r}); give another output, or start "

@@ -206,7 +206,15 @@ class TestRefuses:
             run(tmp_path)
         assert len(run(tmp_path)) == 25
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 2, "settings": {}}'])
+    def test_a_part_is_missing(self, tmp_path):
+        run(tmp_path, stop=23)
+        (tmp_path / "part-00001.csv").unlink()
+        with pytest.raises(OutputError, match=r"lacks part-00001.csv, which its manifest names"):
+            run(tmp_path)
+
+    @pytest.mark.parametrize(
+        "text", ["", "[]", "{}", '{"format": 2, "settings": {}}', '{"format": 1, "settings": {}}']
+    )
     def test_damaged_manifest(self, tmp_path, text):
         run(tmp_path, stop=3)
         (tmp_path / "_manifest.json").write_text(text)
