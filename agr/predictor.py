@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -194,6 +194,8 @@ class Predictor:
             "detector": name,
             "engine": self.engine,
             "device": self._device,
+            **asdict(self._asked),
+            "refuse": self._refuse,
         }
 
     def __reduce__(self) -> tuple[Any, ...]:

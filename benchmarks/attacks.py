@@ -315,21 +315,18 @@ def service(log: Any) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def measure(
-    name: str, source: str, seconds: float, log: Any = subprocess.DEVNULL
-) -> dict[str, Any]:
+def measure(name: str, source: str, seconds: float, port: int, pid: int) -> dict[str, Any]:
     """Run one attack beside a good client; an empty name: the good client alone."""
-    with service(log) as (port, pid):
-        be_good(port, 0.5)
-        command = [sys.executable, __file__, "--attack", name, "--port", str(port)]
-        command += ["--source", source, "--seconds", str(seconds + 2)]
-        attack = subprocess.Popen(command, stdout=subprocess.PIPE, text=True) if name else None
-        if attack is not None and attack.stdout is not None:
-            attack.stdout.readline()  # it is about to begin
-        with Memory(pid) as memory:
-            time.sleep(0.5)
-            took, answers = be_good(port, seconds)
-        said = attack.communicate()[0].strip() if attack else ""
+    be_good(port, 0.5)
+    command = [sys.executable, __file__, "--attack", name, "--port", str(port)]
+    command += ["--source", source, "--seconds", str(seconds + 1)]
+    attack = subprocess.Popen(command, stdout=subprocess.PIPE, text=True) if name else None
+    if attack is not None and attack.stdout is not None:
+        attack.stdout.readline()  # it is about to begin
+    with Memory(pid) as memory:
+        time.sleep(0.5)
+        took, answers = be_good(port, seconds)
+    said = attack.communicate()[0].strip() if attack else ""
     cuts = statistics.quantiles(took * 2, n=100, method="inclusive")  # of one even
     return {
         "attack": name or "none",
@@ -367,7 +364,8 @@ def main() -> None:
     rows = []
     for name in [given.only] if given.only else ["", *NAMES]:
         for source in (BAD, GOOD) if name else (BAD,):
-            rows.append(measure(name, source, given.seconds))
+            with service(subprocess.DEVNULL) as (port, pid):
+                rows.append(measure(name, source, given.seconds, port, pid))
             print(rows[-1], flush=True)
     if not given.only:
         with (HERE / "results/attacks.csv").open("w", newline="") as file:

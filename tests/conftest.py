@@ -24,6 +24,14 @@ SETTINGS = {
     "augmentation": "none",
 }
 EPOCHS = {"age": 12, "gender": 8, "race": 10}
+# With several processes a file is one process's. Those that take longest come first, so that none
+# of them is still running when all others are done.
+LONGEST = (
+    "test_attacks.py", "test_fuzz.py", "test_launch.py", "test_page.py", "test_contract.py",
+    "test_readers.py", "test_kills.py", "test_networks.py", "test_loop.py", "test_cli.py",
+    "test_noise.py", "test_train.py", "test_types.py", "test_packaging.py", "test_documents.py",
+    "test_partial_fit.py", "test_export.py", "test_tune.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser):
@@ -31,6 +39,8 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
+    rank = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
     if not config.getoption("--slow"):
         for item in items:
             if "slow" in item.keywords:

@@ -28,8 +28,13 @@ def test_nothing_foreign_slow_or_large_is_found(environment, tmp_path):
     assert sum(int(row[2]) for row in rows) == pytest.approx(3000, abs=10)
 
 
-def test_each_kind_of_fault_is_a_finding(environment):
-    done = attack(environment, "--only", "faults", "--cases", 12, "--seed", 1)
+@pytest.fixture(scope="module")
+def done(environment):
+    """Attack what is made to fail in every way."""
+    return attack(environment, "--only", "faults", "--cases", 12, "--seed", 1)
+
+
+def test_each_kind_of_fault_is_a_finding(done):
     assert done.returncode == 1
     assert "KeyError in targets.py" in done.stdout
     assert "the process ended with -6" in done.stdout
@@ -38,11 +43,8 @@ def test_each_kind_of_fault_is_a_finding(environment):
     assert "cases 12 " in done.stdout
 
 
-def test_a_case_can_be_repeated(environment):
-    def findings(*options):
-        lines = attack(environment, "--only", "faults", *options).stdout.splitlines()
-        return [line for line in lines if "KeyError" in line]
-
-    everything = findings("--cases", 12, "--seed", 1)
-    case = int(everything[0].split()[1].removesuffix(":"))
-    assert findings("--first", case, "--cases", 1, "--seed", 1) == everything[:1]
+def test_a_case_can_be_repeated(environment, done):
+    found = next(line for line in done.stdout.splitlines() if "KeyError" in line)
+    case = found.split()[1].removesuffix(":")
+    options = ("--only", "faults", "--seed", 1, "--first", case, "--cases", 1)
+    assert found in attack(environment, *options).stdout.splitlines()

@@ -60,6 +60,5 @@ def both_columns(outputs: Outputs) -> Outputs:
 
 def rescaled(outputs: Outputs, calibration: Mapping[str, Any]) -> Outputs:
     """Apply a temperature that was fitted after the network was saved."""
-    if "rescale" in calibration:
-        outputs = np.clip(outputs, 1e-12, 1) ** (1 / calibration["rescale"])
+    outputs = np.clip(outputs, 1e-12, 1) ** (1 / calibration.get("rescale", 1))
     return np.asarray(outputs / outputs.sum(axis=1, keepdims=True))

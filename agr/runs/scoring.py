@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agr.core.answers import Asked
 from agr.core.images import Pixels, read_image, resize
 from agr.engines.engine import Engine
 from agr.errors import ImageError
-from agr.core.answers import Asked
 from agr.evaluation.metrics import tally_ages, tally_labels
 from agr.evaluation.tally import Tally
 from agr.tasks import TASKS

@@ -27,6 +27,10 @@ def launch(
         from agr.serve.connection import Connection, allow_files, backlog
         from agr.serve.metrics import SHARED_FOLDER
     predictor.setdefault("threads", 1)
+    # A reader gets a picture at a time, which OpenVINO answers no sooner, with 80 MiB more each and
+    # twice the time to start (benchmarks/results/speed.csv).
+    if predictor.get("engine", "auto") == "auto":
+        predictor["engine"] = "onnxruntime"
     readers = make_readers(settings, predictor)
     # Started once beforehand, so that what is wrong with a model is said once, and plainly.
     readers[0].start()

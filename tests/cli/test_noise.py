@@ -9,7 +9,7 @@ import pytest
 COMMAND = "import sys\nfrom agr.cli.console import errors\nwith errors():\n    "
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def run(environment):
     """Give a function that runs code or a file; it gives the output, and the errors by lines."""
 
@@ -27,11 +27,24 @@ def run(environment):
     return run
 
 
-def test_command_line_names_the_device_only(run):
-    use = "import keras; keras.ops.convert_to_numpy(keras.ops.ones(3)); print(keras.__version__)"
-    wrote, lines = run(COMMAND + use)
+@pytest.fixture(scope="module")
+def said(run):
+    """Use Keras on the command line, then have TensorFlow log; gives what was written."""
+    return run(
+        f"{COMMAND}import keras, tensorflow as tf\n"
+        "    keras.ops.convert_to_numpy(keras.ops.ones(3))\n"
+        "    print(keras.__version__)\n"
+        "    for number in range(8):\n"
+        "        tf.function(lambda x: x + 1)(tf.constant(number))\n"
+        "    tf.get_logger().warning('retracing')\n"
+        "    tf.get_logger().error('an error')"
+    )
+
+
+def test_command_line_names_the_device_only(said):
+    wrote, lines = said
     assert wrote
-    assert len(lines) == 1, lines
+    assert len(lines) == 2, lines
     assert lines[0].startswith("TensorFlow 2.") and " computes on " in lines[0]
 
 
@@ -42,15 +55,8 @@ def test_who_has_set_the_level_sees_what_it_lets_through(run):
     assert [line for line in lines if "oneDNN" in line or "cuda" in line.lower()]
 
 
-def test_tracing_anew_is_no_matter_for_the_command_line(run):
-    code = (
-        "import tensorflow as tf\n"
-        "    for number in range(8):\n"
-        "        tf.function(lambda x: x + 1)(tf.constant(number))\n"
-        "    tf.get_logger().warning('retracing')\n"
-        "    tf.get_logger().error('an error')"
-    )
-    _, lines = run(COMMAND + code)
+def test_tracing_anew_is_no_matter_for_the_command_line(said):
+    _, lines = said
     assert "retracing" not in "".join(lines)
     assert "an error" in lines[-1]
 

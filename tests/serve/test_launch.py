@@ -94,6 +94,8 @@ def test_readers_end_with_the_service(start, wait_until, how):
     wait_for_health(url, process, log, wait_until)
     readers = children(process.pid)
     assert len(readers) == 3
+    loaded = [Path(f"/proc/{pid}/maps").read_text() for pid in readers]
+    assert all("onnxruntime" in maps and "openvino" not in maps for maps in loaded)
     process.send_signal(how)
     process.wait(30)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers))
