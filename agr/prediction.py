@@ -8,10 +8,7 @@ falls apart into, and nothing else in agr lists them.
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from html import escape
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, Protocol
 
 from agr.age.labels import AGE_RANGE
 from agr.gender.labels import LABELS as GENDERS
@@ -47,16 +44,11 @@ class Column:
     is_flag: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AgeDistribution:
-    """Where an age lies: below ``years[k]`` with the chance ``shares[k]``; both rise."""
-
-    years: npt.NDArray[np.floating]
-    shares: npt.NDArray[np.floating]
+class AgeDistribution(Protocol):
+    """Where an age lies."""
 
     def below(self, years: float) -> float:
         """Give the chance that the age is less."""
-        return float(np.interp(years, self.years, self.shares))
 
 
 def _declare(
