@@ -8,16 +8,12 @@ falls apart into, and nothing else in agr lists them.
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from agr.age.labels import AGE_RANGE
 from agr.gender.labels import LABELS as GENDERS
 from agr.race.labels import LABELS as RACES
 from agr.tasks import TASKS
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 Point = tuple[float, float]
 Place = tuple[str | int, ...]  # the keys that lead to a part of a field's value
@@ -48,18 +44,11 @@ class Column:
     is_flag: bool = False
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class AgeDistribution:
-    """Where an age lies: below ``years[k]`` with the chance ``shares[k]``; both rise."""
-
-    years: "npt.NDArray[np.floating]"
-    shares: "npt.NDArray[np.floating]"
+class AgeDistribution(Protocol):
+    """Where an age lies."""
 
     def below(self, years: float) -> float:
         """Give the chance that the age is less."""
-        import numpy as np  # late: the help of the commands needs the names of the columns only
-
-        return float(np.interp(years, self.years, self.shares))
 
 
 def _declare(

@@ -1,6 +1,7 @@
 """Measure what the models in agr say of their uncertainty, on the test part of UTKFace.
 
-    python benchmarks/uncertainty.py --data UTKFace
+    python benchmarks/uncertainty.py --data UTKFace   # measures, and writes the document's tables
+    python benchmarks/uncertainty.py                  # only the document's tables
 
 The models are taken as they are: their calibration was fitted to the validation part by ``agr
 calibrate``, and nothing is chosen here. Writes to ``benchmarks/results/``, with the number of
@@ -38,6 +39,7 @@ from agr.tasks import TASKS
 from agr.training.camera import CORRUPTIONS
 
 RESULTS = Path(__file__).parent / "results"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "explanation" / "confidence.md"
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 TRUE_AGES = ((0, 2), (3, 12), (13, 20), (21, 40), (41, 60), (61, 120))
@@ -216,10 +218,57 @@ def without_faces() -> Iterator[Pixels]:
         yield np.asarray(picture)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder of UTKFace pictures")
-    data = parser.parse_args().data
+def age_table(scores: pd.DataFrame) -> str:
+    """Write coverage and width of the 90 % intervals, overall and by decade."""
+    lines = ["| predicted age | pictures | inside the 90 % interval | mean width, years |"]
+    lines.append("| --- | --- | --- | --- |")
+    ages = scores[scores["task"] == "age"]
+    held = ages[ages["metric"] == "coverage at 90%"]
+    widths = ages[ages["metric"] == "interval years at 90%"].set_index("group")["value"]
+    for row in held.to_dict("records"):
+        name = row["group"].removeprefix("predicted ")
+        lines.append(f"| {name} | {row['n']:,} | {row['value']:.1%} | {widths[row['group']]:.1f} |")
+    return "\n".join(lines)
+
+
+def corruption_table(scores: pd.DataFrame) -> str:
+    """Write, for each kind of picture, how many are readable and how wide intervals are."""
+    lines = ["| pictures | readable | of these inside the 90 % interval | mean width, years |"]
+    lines.append("| --- | --- | --- | --- |")
+    for row in scores.to_dict("records"):
+        strength = f", strength {row['strength']:g}" if row["strength"] else ""
+        share = row["readable"] / row["n"] if row["n"] else 0
+        held, width = row["coverage of readable"], row["interval years of readable"]
+        cells = [
+            f"{row['pictures'].replace('_', ' ')}{strength}",
+            f"{row['readable']} of {row['n']} ({share:.0%})",
+            "" if np.isnan(held) else f"{held:.1%}",
+            "" if np.isnan(width) else f"{width:.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def tables() -> dict[str, str]:
+    """Give the document's tables, by the name of their marks."""
+    return {
+        "ages": age_table(pd.read_csv(RESULTS / "uncertainty.csv")),
+        "corruptions": corruption_table(pd.read_csv(RESULTS / "corruptions.csv")),
+    }
+
+
+def write_tables() -> None:
+    """Put the tables between the document's marks."""
+    text = DOCUMENT.read_text()
+    for name, table in tables().items():
+        start, end = f"<!-- {name} -->\n", f"\n<!-- end of {name} -->"
+        head, _, rest = text.partition(start)
+        text = f"{head}{start}{table}{end}{rest.partition(end)[2]}"
+    DOCUMENT.write_text(text)
+
+
+def measure(data: Path) -> None:
+    """Measure everything, and write it."""
     test = Split.read_csv(RESULTS / "split.csv.gz", data).test
     opened = outputs_of(test.paths)
     rows = list(age_rows(opened["age"], test.table["age"].to_numpy(float)))
@@ -234,6 +283,15 @@ def main() -> None:
     table = pd.DataFrame([*corruption_rows(test), *found_rows(test)], columns=columns).round(4)
     table.to_csv(RESULTS / "corruptions.csv", index=False)
     print(table.to_string())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder of UTKFace pictures")
+    data = parser.parse_args().data
+    if data:
+        measure(data)
+    write_tables()
 
 
 if __name__ == "__main__":

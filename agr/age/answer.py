@@ -7,6 +7,7 @@ and the chance of any age follow from it.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -16,7 +17,6 @@ from agr.age.labels import AGE_RANGE
 from agr.core.answers import Asked
 from agr.core.intervals import cumulative, distribution_interval
 from agr.errors import ArtifactError, ParameterError
-from agr.prediction import AgeDistribution
 
 COVERAGE = 0.9  # the only one that models know which were calibrated by a margin
 # A label of k whole years is a point, its bin of one year lies half a year to either side.
@@ -28,6 +28,18 @@ TAILS = np.array([0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8])
 Floats = npt.NDArray[np.float64]
 Outputs = npt.NDArray[np.floating[Any]]
 Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AgeDistribution:
+    """Where an age lies: below ``years[k]`` with the chance ``shares[k]``; both rise."""
+
+    years: npt.NDArray[np.floating]
+    shares: npt.NDArray[np.floating]
+
+    def below(self, years: float) -> float:
+        """Give the chance that the age is less."""
+        return float(np.interp(years, self.years, self.shares))
 
 
 def years(outputs: Outputs, meaning: Facts, calibration: Facts | None = None) -> Floats:
@@ -83,7 +95,7 @@ def intervals(
     outputs, meaning
         As in `years`.
     calibration : dict
-        From `agr.training.calibration.fit_ages`, or with the ``margin`` that earlier versions
+        From `agr.age.calibration.fit_ages`, or with the ``margin`` that earlier versions
         fitted.
     coverage : float, default=0.9
         The share, between 0 and 1.

@@ -14,12 +14,12 @@ from sklearn.utils.metaestimators import available_if
 from agr.age.answer import COVERAGE, check_calibration, intervals, years
 from agr.age.balance import STRATEGIES
 from agr.age.bins import bin_centers, check_name, find_bins, make_edges, spread_over_bins
+from agr.age.calibration import fit_ages
 from agr.age.labels import AGE_RANGE
 from agr.errors import ArtifactError, LabelError, ParameterError, choice
 from agr.evaluation.metrics import tally_ages
 from agr.evaluation.tally import Tally
 from agr.training.balancing import Strategy, find_strategy
-from agr.training.calibration import fit_ages
 from agr.training.classifier import check_probabilities
 from agr.training.estimator import Floats, ImageEstimator
 from agr.training.losses import LABEL_LOSSES, NUMBER_LOSSES

@@ -72,7 +72,8 @@ def measure(
         "light": float(gray.mean()),
         "contrast": float(gray.std()),
     }
-    return {**parts, **_pose(landmarks or {})}
+    parts |= _pose(landmarks or {})
+    return {part: round(value, 4) for part, value in parts.items()}
 
 
 def doubts(quality: Mapping[str, float], score: float | None = None) -> list[str]:

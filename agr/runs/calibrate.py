@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agr.age.answer import intervals, years
+from agr.age.calibration import fit_ages
 from agr.core import artifact
 from agr.core.answers import both_columns, rescaled
 from agr.core.images import read_image, resize
@@ -19,7 +20,7 @@ from agr.evaluation.metrics import classification_metrics, regression_metrics
 from agr.evaluation.selective import threshold_at_most_wrong
 from agr.runs.selection import Selection
 from agr.tasks import TASKS
-from agr.training.calibration import corrupted_copies, fit_ages, fit_rescale
+from agr.training.calibration import corrupted_copies, fit_rescale
 from agr.training.card import model_card
 
 BATCH = 64
