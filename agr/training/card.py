@@ -91,4 +91,4 @@ def _scores(report: dict[str, Any] | None) -> str:
     if report is None:
         return ""
     tables = report_markdown(Report.from_dict(report), SCORES)
-    return f"## Scores\n\n{report['n']} pictures that it has not seen.\n\n{tables}\n"
+    return f"## Scores\n\nScores of {report['n']} pictures that it has not seen:\n\n{tables}\n"

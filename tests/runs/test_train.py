@@ -10,6 +10,7 @@ import pytest
 
 from agr.datasets import read_any
 from agr.errors import ArtifactError, DatasetError, LabelError, ParameterError
+from agr.evaluation.groups import LEAST
 from agr.gender import GenderEstimator
 from agr.runs.evaluate import evaluate_faces, evaluate_run
 from agr.runs.selection import Selection
@@ -65,7 +66,8 @@ class TestTrain:
         card = (run.output / "README.md").read_text()
         assert f"Scores of {report.n} pictures that it has not seen:" in card
         for group, scores in report.by_group.items():
-            line = f"| {group} | {scores['n']} | {scores['accuracy']:.3f} | "
+            mark = r"\*" if scores["n"] < LEAST else ""
+            line = f"| {group} | {scores['n']}{mark} | {scores['accuracy']:.3f} | "
             assert line in card
         assert list((run.output.parent / "boards").rglob("*tfevents*"))
 
