@@ -119,7 +119,6 @@ def main() -> None:
         row["pictures_per_second"] = round(row["pictures"] / row["seconds"], 1)
         row["pictures_per_processor_second"] = round(row["pictures"] / row["processor_seconds"], 1)
         row["cores"] = os.cpu_count()
-        row["load"] = round(os.getloadavg()[1], 1)
         print(row)
     with RESULTS.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")

@@ -59,7 +59,7 @@ class Shard:
 
     A picture's share follows from its name in its source alone, so that machines need not speak
     with each other, and pictures that are added meanwhile move no other. Archives are shared out
-    whole, in turn, since each is read from end to end.
+    whole, in turn by name, since each is read from end to end.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Shard:
         return int.from_bytes(digest) % self.count == self.number - 1
 
     def has_turn(self, position: int) -> bool:
-        """Tell whether the archive at a position, from 0 on, is in this share."""
+        """Tell whether an archive is in this share, by its position among all, from 0 on."""
         return position % self.count == self.number - 1
 
 
@@ -132,12 +132,15 @@ def find(
     MissingExtraError
         A URL without the extra ``cloud``, or Parquet without ``parquet``.
     """
-    tars: set[str] = set()
-    for place in chain.from_iterable(expand(_text(source)) for source in sources):
-        if place.lower().endswith(PACKED):
-            if place not in tars and shard.has_turn(len(tars)) and place not in without:
+    places = list(chain.from_iterable(expand(_text(source)) for source in sources))
+    # Sorted, since on another machine the shell may name them in another order.
+    tars = sorted({place for place in places if place.lower().endswith(PACKED)})
+    turns = {tar: shard.has_turn(k) and tar not in without for k, tar in enumerate(tars)}
+    for place in places:
+        if place in turns:
+            if turns[place]:
+                turns[place] = False  # an archive that is given twice is read once
                 yield from _in_tar(place)
-            tars.add(place)
             continue
         for key, found in _listed(place, path_column):
             if shard.has(key):

@@ -215,6 +215,8 @@ class TestShards:
         for share, whole in ((1, "024"), (2, "13")):
             found = names(*tars, shard=Shard(share, 2))
             assert found == [f"{k}.tar/{i}.png" for k in whole for i in range(3)]
+            other = names(*reversed(tars), shard=Shard(share, 2))
+            assert sorted(other) == found
 
     @pytest.mark.parametrize("text", ["0/2", "3/2", "1", "1/", "a/b", "1/2/3", "-1/2", ""])
     def test_wrong(self, text):
