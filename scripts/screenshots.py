@@ -169,7 +169,7 @@ def take_reports(browser: Any, folder: Path, target: Path) -> None:
     settings = {"image_size": 32, "epochs": 12, "batch_size": 16, "learning_rate": 0.01}
     estimator = GenderEstimator(network="tiny", random_state=0, **settings)
     estimator.fit(learned[0][rows], learned[1][rows]).save(folder / "model")
-    selection = Selection(data, validation=0.1, test=0.5)
+    selection = Selection(data=data, validation=0.1, test=0.5)
     evaluate_run("gender", selection, folder / "model", "test", plots=folder / "evaluate")
     for report in ("explore", "evaluate"):
         for name, context in (("", DESKTOP), ("-phone", PHONE)):

@@ -38,7 +38,7 @@ def _fields() -> dict[str, Any]:
 
 Result = create_model(
     "Result",
-    __doc__="What was read from one face; with an error, all but the picture's name is null.",
+    __doc__="What was read from one face; with an error, nothing was read.",
     image=(str, Field(description="The picture's file name.")),
     **_fields(),
 )
