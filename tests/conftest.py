@@ -30,7 +30,7 @@ LONGEST = (
     "test_attacks.py", "test_fuzz.py", "test_launch.py", "test_page.py", "test_contract.py",
     "test_readers.py", "test_kills.py", "test_networks.py", "test_loop.py", "test_cli.py",
     "test_noise.py", "test_train.py", "test_types.py", "test_packaging.py", "test_documents.py",
-    "test_partial_fit.py", "test_export.py", "test_tune.py",
+    "test_partial_fit.py", "test_export.py", "test_openapi.py", "test_tune.py",
 )  # fmt: skip
 
 

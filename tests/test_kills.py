@@ -68,7 +68,7 @@ kill(save, int(sys.argv[3]), check)
 @pytest.fixture
 def kills(request):
     """Give how often something is killed."""
-    return 20 if request.config.getoption("--slow") else 5
+    return 20 if request.config.getoption("--slow") else 3
 
 
 def run(environment, code, *arguments):
@@ -107,7 +107,7 @@ def check_report(folder):
 def test_explore(environment, faces, tmp_path, kills):
     pytest.importorskip("matplotlib", reason="plots are an extra: agr-faces[plots]")
     reports = tmp_path / "reports"
-    run(environment, EXPLORE, faces, reports, kills // 2)
+    run(environment, EXPLORE, faces, reports, kills)
     assert check_report(reports / "0")
     begun = [folder for folder in sorted(reports.iterdir()) if folder.name != "0"]
     for folder in begun:

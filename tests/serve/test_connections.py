@@ -129,7 +129,7 @@ def test_the_longest_wait_ends_when_there_are_too_many(serve, connect, wait_unti
         connection = connect(service)
         connection.sendall(HEAD + b"Connection: close\r\n\r\n")
         assert receive(connection).startswith(b"HTTP/1.1 200")
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 5
     slow[0].settimeout(1)
     assert receive(slow[0]) == b""
     slow[-1].settimeout(0.2)

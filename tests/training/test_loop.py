@@ -171,13 +171,14 @@ RUN = """
 import sys, time, keras, numpy as np
 from agr.gender import GenderEstimator
 
-data = np.load(sys.argv[1])
+with np.load(sys.argv[1]) as data:
+    X, y = data["X"], data["y"]
 slow = float(sys.argv[3])
 wait = keras.callbacks.LambdaCallback(on_epoch_begin=lambda e, logs: time.sleep(slow * (e > 1)))
 estimator = GenderEstimator(
     network="tiny", image_size=16, epochs=4, batch_size=8, schedule=sys.argv[4], dropout=0.3,
 )
-estimator.fit(data["X"], data["y"], checkpoint_dir=sys.argv[2], callbacks=[wait])
+estimator.fit(X, y, checkpoint_dir=sys.argv[2], callbacks=[wait])
 losses = [epoch["loss"] for epoch in estimator.history_]
 estimator.model_.load_weights(sys.argv[2] + "/epoch-4.weights.h5")  # the best may be an older one
 np.savez(sys.argv[5], losses, *estimator.model_.get_weights())
