@@ -399,7 +399,7 @@ class TestOwnTable:
         path, words = own
         found = run("evaluate", "gender", "--data", path, "--model", own_model[0], *words)
         assert found.exit_code == 0, found.output
-        names = {line.split()[0] for line in found.stdout.splitlines()}
+        names = {line.split()[0] for line in found.stdout.splitlines() if line}
         assert {"all", "gender=female", "gender=male", "race=black"} <= names
 
     def test_tune(self, own, tmp_path):
