@@ -99,7 +99,8 @@ class Video:
         try:
             self._container = self._open()
         except (self._av.error.FFmpegError, OSError) as error:
-            raise VideoError(f"{self.name} cannot be opened: {_reason(error)}.") from None
+            place = f"Camera {self.name}" if self.name.isdecimal() else self.name
+            raise VideoError(f"{place} cannot be opened: {_reason(error)}.") from None
         if self._container.format.name.endswith(PICTURES):
             self._fail("is a single picture, not a video")
         if not self._container.streams.video:

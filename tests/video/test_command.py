@@ -191,8 +191,9 @@ class TestErrors:
     def test_a_source_that_is_no_video(self, tmp_path, monkeypatch):
         (tmp_path / "film.mp4").write_bytes(b"no video")
         monkeypatch.chdir(tmp_path)
-        for source in ("film.mp4", "absent.mp4", "99"):
+        names = {"film.mp4": "film.mp4", "absent.mp4": "absent.mp4", "99": "Camera 99"}
+        for source, name in names.items():
             done = run(source, "--output", "seen.mp4", "--table", "rows.csv")
             assert done.exit_code == 2
-            assert done.stderr.startswith(f"Error: {source} cannot be opened: ")
+            assert done.stderr.startswith(f"Error: {name} cannot be opened: ")
         assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

@@ -163,7 +163,7 @@ class TestNoVideo:
         assert not asked.is_set()
 
     def test_no_camera(self):
-        with pytest.raises(VideoError, match="^99 cannot be opened"):
+        with pytest.raises(VideoError, match="^Camera 99 cannot be opened"):
             Video("99")
 
     def test_absent_package(self, monkeypatch, grey_video):
