@@ -98,8 +98,8 @@ def predict(
     A run that was stopped, in whatever way, goes on when the same command is given again; until all
     is done, the rows of a file are in FILE.parts beside it.
 
-    The exit code is 1 when some pictures could not be read or show no face (their rows say why), 2
-    when nothing could be done, and 130 after Ctrl-C.
+    The exit code is 1 if some pictures could not be read or show no face (their rows say why), 2 if
+    nothing could be done, and 130 after Ctrl-C.
     """
     with errors():
         from agr.bulk.formats import FORMATS
@@ -109,11 +109,11 @@ def predict(
 
         found = faces == "detect"
         if detector is not None and not found:
-            fail("--detector says what finds faces, so it needs --faces detect.")
+            fail("--detector needs --faces detect.")
         if output is None and form is not None and not FORMATS[form].is_text:
-            fail(f"{form.title()} is no text: name a file with --output.")
+            fail(f"{form.title()} is not a text format; name a file with --output.")
         if output is None and overwrite:
-            fail("--overwrite says what becomes of an earlier output, so it needs --output.")
+            fail("--overwrite replaces an earlier output, so it needs --output.")
         predictor = Predictor(
             **models.options(),
             **computing.options(),

@@ -171,7 +171,7 @@ class TestPredict:
             ("a", {"shard": "2"}, ParameterError, "shard must be i/n"),
             ("a", {"format": "table"}, ParameterError, "A folder takes csv, jsonl, json or p"),
             ("a", {"format": "cvs"}, ParameterError, "Did you mean 'csv'"),
-            ("a.xlsx", {}, ParameterError, "tells no format"),
+            ("a.xlsx", {}, ParameterError, "names no known format"),
         ],
         ids=["file", "shard", "table", "format", "ending"],
     )

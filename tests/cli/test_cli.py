@@ -95,13 +95,13 @@ class TestPredict:
     def test_unknown_ending(self, pictures, models, tmp_path):
         found = run("predict", pictures, "--output", tmp_path / "rows.xlsx", *models)
         assert found.exit_code == 2
-        assert "rows.xlsx tells no format; expected one of .txt, .json" in found.stderr
+        assert "rows.xlsx names no known format; expected one of .txt, .json" in found.stderr
         assert os.listdir(tmp_path) == []
 
     def test_detector_for_crops(self, pictures, models):
         found = run("predict", pictures, "--detector", "mtcnn", *models)
         assert found.exit_code == 2
-        assert "--detector says what finds faces, so it needs --faces detect" in found.stderr
+        assert "--detector needs --faces detect" in found.stderr
 
     def test_one_task(self, pictures, models):
         found = run("predict", pictures / "b.png", "--task", "race", "--format", "json", *models)
@@ -143,7 +143,7 @@ class TestPredict:
     def test_parquet_needs_a_file(self, pictures, models):
         found = run("predict", pictures, "--format", "parquet", *models)
         assert found.exit_code == 2
-        assert found.stderr == "Error: Parquet is no text: name a file with --output.\n"
+        assert found.stderr == "Error: Parquet is not a text format; name a file with --output.\n"
 
     def test_parquet_without_pyarrow(self, pictures, models, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
