@@ -101,8 +101,8 @@ def format_of(path: Path) -> str:
             return name
     endings = ", ".join(form.ending for form in FORMATS.values())
     raise ParameterError(
-        f"The ending of {path} names no known format; expected one of {endings}. Give the file another "
-        "name, or say the format with --format."
+        f"The ending of {path} names no known format; expected one of {endings}. Give the file "
+        "another name, or say the format with --format."
     )
 
 

@@ -206,9 +206,7 @@ class TestFormatOf:
 
     @pytest.mark.parametrize("name", ["a.xlsx", "a", ".csv"])
     def test_unknown(self, tmp_path, name):
-        with pytest.raises(
-            ParameterError, match="names no known format; expected one of .txt, .json,"
-        ):
+        with pytest.raises(ParameterError, match="no known format; expected one of .txt, .json,"):
             format_of(tmp_path / name)
 
 
