@@ -189,10 +189,16 @@ def found_rows(test: Faces) -> Iterator[tuple[str, float, int, int, float, float
     pictures = list(without_faces())
     taken = [face for picture in pictures for face in predictor.predict_photo(picture)]
     n, readable = len(taken), sum(bool(face.readable) for face in taken)
-    yield f"{len(pictures)} pictures without a face, found in", 0.0, n, readable, *[np.nan] * 4
+    yield (
+        f"what the detector finds in {len(pictures)} pictures without a face",
+        0.0,
+        n,
+        readable,
+        *[np.nan] * 4,
+    )
     crops = [resize(picture, 200) for picture in pictures]
     whole = Predictor("age", faces="crop").predict(crops)
-    yield "pictures without a face, taken for a crop", 0.0, *told(whole)
+    yield "pictures without a face, given as crops", 0.0, *told(whole)
 
 
 def without_faces() -> Iterator[Pixels]:
@@ -241,7 +247,7 @@ def corruption_table(scores: pd.DataFrame) -> str:
         held, width = row["coverage of readable"], row["interval years of readable"]
         cells = [
             f"{row['pictures'].replace('_', ' ')}{strength}",
-            f"{row['readable']} of {row['n']} ({share:.0%})",
+            f"{row['readable']} of {row['n']} ({share:.0%})" if row["n"] else "nothing found",
             "" if np.isnan(held) else f"{held:.1%}",
             "" if np.isnan(width) else f"{width:.1f}",
         ]
