@@ -298,7 +298,8 @@ class TestLoaded:
             "X = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)\n"
             "small = dict(network='tiny', image_size=16, epochs=1, batch_size=16)\n"
             f"estimator = {task.title()}Estimator(**small)\n"
-            "estimator.tune(X, json.loads(sys.argv[1]), trials=1, parameters=['balance'])"
+            "search = dict(trials=1, parameters=['balance'], refit=False)\n"
+            "estimator.tune(X, json.loads(sys.argv[1]), **search)"
         )
         found = self.loaded(environment, code, json.dumps(trained[task].y[:40].tolist()))
         others = [f"agr.{other}" for other in TASKS if other != task]

@@ -264,7 +264,7 @@ class TestCheckpoint:
         command = [sys.executable, "-c", RUN, *arguments("killed", 60)]
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         try:
-            deadline = time.monotonic() + 120
+            deadline = time.monotonic() + 300
             while not (state.is_file() and len(json.loads(state.read_text())["history"]) >= 2):
                 assert process.poll() is None, "the training ended before it could be killed"
                 assert time.monotonic() < deadline, "no epoch was written"
