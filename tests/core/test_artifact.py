@@ -109,7 +109,7 @@ class TestRead:
 
 BINS = {"head": "bins", "edges": [0.0, 10.0, 121.0], "centers": [5.0, 40.0]}
 HOSTILE = {  # what a stranger seals: the part of the manifest, and values that cannot be
-    "format": [0, -1, 3, True, 1.0, "1", None, [1], {}],
+    "format": [0, -1, 4, True, 1.0, "1", None, [1], {}],
     "task": [None, 1, ["gender"], "race"],
     "image_size": [None, True, 0, -16, 15, 1025, 60_000, 10**400, 112.0, "112", [16], float("nan")],
     "meaning": [
