@@ -16,16 +16,16 @@ FOLDS = 5
 LEAST = 10 * FOLDS  # pictures; of fewer nothing can be learned
 SPREADS = 3.5  # robust standard deviations that an age may be off before it is doubted
 COLUMNS = ("why", "task", "path", "label", "suggested", "score")
-NETWORK = "face_resnet"
+NETWORK = "face_mobilenet"
 
 
 def find_suspects(faces: Faces) -> pd.DataFrame:
     """List doubtful labels, the most doubtful of each task first.
 
-    Every picture becomes the features of a face-recognition network that has seen none of these
-    labels. A linear model on four fifths of them says what the label of the others should be;
-    cleanlab decides which disagreements are likely errors (Northcutt et al., Confident Learning,
-    JAIR 2021).
+    Every picture becomes the features of the default network's start, which has seen none of these
+    labels unless they are UTKFace's. A linear model on four fifths of them says what the label of
+    the others should be; cleanlab decides which disagreements are likely errors (Northcutt et al.,
+    Confident Learning, JAIR 2021).
 
     Parameters
     ----------

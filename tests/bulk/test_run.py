@@ -287,7 +287,7 @@ class TestKills:
         folder = target if output == "out" else tmp_path / "out.csv.parts"
         for number in signals:
             process = self.start(environment, crops, "--output", target)
-            said = self.kill(process, folder, rng.randrange(500, 6000), number)
+            said = self.kill(process, folder, rng.randrange(500, 2500), number)
             assert process.returncode == {signal.SIGINT: 130}.get(number, -number), said
             if number == signal.SIGINT:
                 assert "Stopped. Give the same command again to go on." in said
