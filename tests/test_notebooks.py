@@ -53,10 +53,7 @@ def test_first_steps(execute):
 def test_train_and_compare(execute):
     outputs = execute("train-and-compare")
     (scores,) = [text for text in texts(outputs) if "camera=bright" in text]
-    small, large = (
-        {line.split()[0]: float(line.split()[k]) for line in scores.splitlines()[1:]}
-        for k in (1, 2)
-    )
-    assert small["camera=dim"] < small["camera=bright"]  # or there would be nothing to read
-    assert large["all"] > 0.7
+    accuracy = {line.split()[0]: float(line.split()[-1]) for line in scores.splitlines()[1:]}
+    assert accuracy["all"] > 0.7
+    assert accuracy["camera=bright"] > accuracy["camera=dim"]
     assert texts(outputs)[-1].startswith("<Face: ")
