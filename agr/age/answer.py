@@ -8,6 +8,7 @@ and the chance of any age follow from it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -112,10 +113,8 @@ def intervals(
     """
     ages = years(outputs, meaning, calibration)
     if "errors" in calibration:
-        ends = np.array([_shortest(np.asarray(e), coverage) for e in calibration["errors"]])
-        low, high = (
-            ages[:, None] + _units(outputs, meaning, calibration) * ends[_groups(ages, calibration)]
-        ).T
+        ends = _ends(_Known(calibration), coverage)[_groups(ages, calibration)]
+        low, high = (ages[:, None] + _units(outputs, meaning, calibration) * ends).T
     else:
         if coverage != COVERAGE:
             raise ParameterError(
@@ -154,14 +153,12 @@ def distributions(
     """
     first, last = AGE_RANGE[0] - HALF_BIN, AGE_RANGE[1] + HALF_BIN
     if "errors" in calibration:
-        errors = [np.asarray(row) for row in calibration["errors"]]
-        shares = [np.linspace(0, 1, len(row) + 2) for row in errors]
+        errors, shares = _errors(_Known(calibration))
         ages = years(outputs, meaning, calibration)
         units = _units(outputs, meaning, calibration)[:, 0]
         found: list[AgeDistribution | None] = []
         for age, unit, k in zip(ages, units, _groups(ages, calibration), strict=True):
-            inner = np.clip(age + unit * errors[k], first, last)
-            values = np.concatenate([[first], inner, [last]]).astype(np.float32)
+            values = (age + unit * errors[k]).clip(first, last).astype(np.float32)
             found.append(AgeDistribution(values, shares[k]))
         return found
     if meaning["head"] == "regression":
@@ -197,7 +194,7 @@ def answer(outputs: Outputs, manifest: dict[str, Any], asked: Asked) -> list[dic
     meaning, calibration = manifest["meaning"], manifest["calibration"]
     if "head" not in meaning:
         raise ArtifactError(f"A model for age says its head and bins; got {meaning}.")
-    check_calibration(calibration)
+    _checked(_Known(calibration))
     ages = years(outputs, meaning, calibration)
     ends = intervals(outputs, meaning, calibration, asked.coverage)
     fields = []
@@ -212,6 +209,37 @@ def answer(outputs: Outputs, manifest: dict[str, Any], asked: Asked) -> list[dic
             {**said, "age_interval": (float(low), float(high)), "age_distribution": shape}
         )
     return fields
+
+
+class _Known:
+    """A calibration as the key of a cache: the same only as itself, for no answer changes one."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    def __hash__(self) -> int:
+        return id(self.facts)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Known) and self.facts is other.facts
+
+
+@lru_cache(maxsize=16)
+def _checked(known: _Known) -> None:
+    check_calibration(known.facts)
+
+
+@lru_cache(maxsize=16)
+def _ends(known: _Known, coverage: float) -> Floats:
+    """Give the interval of the errors of each range of ages."""
+    return np.array([_shortest(np.asarray(row), coverage) for row in known.facts["errors"]])
+
+
+@lru_cache(maxsize=16)
+def _errors(known: _Known) -> tuple[list[Floats], list[Floats]]:
+    """Give the errors of each range of ages, with endless ones about them, and their shares."""
+    rows = [np.array([-np.inf, *row, np.inf]) for row in known.facts["errors"]]
+    return rows, [np.linspace(0, 1, len(row)) for row in rows]
 
 
 def _units(outputs: Outputs, meaning: Facts, calibration: Facts) -> Floats:

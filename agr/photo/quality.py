@@ -15,8 +15,7 @@ that it means the same for every photo:
   has no limit.
 
 The limits were chosen on the validation part of UTKFace, clean and corrupted, and on pictures
-without faces; `benchmarks/uncertainty.py` measures how often they
-are exceeded.
+without faces; `benchmarks/uncertainty.py` measures how often they are exceeded.
 """
 
 import math
@@ -29,7 +28,9 @@ from agr.core.images import Pixels, resize
 
 SIDE = 112  # pixels
 GRAY = np.array([0.299, 0.587, 0.114], np.float32) / np.float32(255)
-WINDOW = 9  # pixels of the blur that sharpness compares with
+WINDOW = 9  # pixels of the blur that sharpness compares with; the last ones are repeated
+COMES = np.minimum(np.arange(1, SIDE) + WINDOW // 2, SIDE - 1)
+GOES = np.maximum(np.arange(SIDE - 1) - WINDOW // 2, 0)
 LIMITS = {  # of each part, and what is said of a picture beyond them
     "size": (32, math.inf, "The face is small: {:.0f} pixels."),
     "sharpness": (0.30, math.inf, "The face is blurred (sharpness {:.2f})."),
@@ -62,7 +63,7 @@ def measure(
     Returns
     -------
     dict of str to float
-        The parts that the module's table explains; of the pose only those that landmarks tell.
+        The parts that the module's list explains; of the pose only those that landmarks tell.
     """
     gray = resize(crop, SIDE).astype(np.float32) @ GRAY
     parts = {
@@ -108,10 +109,10 @@ def doubts(quality: Mapping[str, float], score: float | None = None) -> list[str
 def _sharpness(gray: Floats) -> float:
     """Give the share of differences that a blur removes, along the direction that has least."""
     kept = []
-    for image in (gray, gray.T):
-        sums = np.cumsum(np.pad(image, ((WINDOW // 2 + 1, WINDOW // 2), (0, 0)), "edge"), axis=0)
-        blurred = (sums[WINDOW:] - sums[:-WINDOW]) / WINDOW
-        sharp, soft = np.abs(np.diff(image, axis=0)), np.abs(np.diff(blurred, axis=0))
+    for axis in (0, 1):
+        sharp = np.abs(np.diff(gray, axis=axis))
+        # Neighbouring means of a window differ by what comes in and what falls out.
+        soft = np.abs(gray.take(COMES, axis) - gray.take(GOES, axis)) / WINDOW
         lost = np.maximum(sharp - soft, 0).sum()
         kept.append(float(lost / max(float(sharp.sum()), 1e-6)))
     return min(kept)
