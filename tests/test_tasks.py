@@ -15,8 +15,12 @@ class TestTask:
             path.name for path in task.pretrained.iterdir()
         }
 
-    def test_its_answer_takes_outputs_and_manifest(self, task):
-        assert list(inspect.signature(task.load_answer()).parameters) == ["outputs", "manifest"]
+    def test_its_answer_takes_outputs_manifest_and_what_is_asked(self, task):
+        assert list(inspect.signature(task.load_answer()).parameters) == [
+            "outputs",
+            "manifest",
+            "asked",
+        ]
 
     def test_its_recipes_hold_the_shipped_training(self, task):
         assert "shipped" in task.load_recipes()

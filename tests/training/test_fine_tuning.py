@@ -18,8 +18,8 @@ def test_networks_are_listed():
     lines = CliRunner().invoke(app, ["networks"]).stdout.splitlines()
     assert lines[0].split()[:4] == ["network", "size", "parameters", "weights"]
     assert [line.split()[0] for line in lines[1:]] == list(BACKBONES)
-    assert lines[4].split()[:4] == ["imdb_wiki", "128", "31,716,033", "random"]
-    assert lines[6].split()[:4] == ["resnet50", "224", "24,112,513", "imagenet"]
+    assert lines[5].split()[:4] == ["imdb_wiki", "128", "31,716,033", "random"]
+    assert lines[7].split()[:4] == ["resnet50", "224", "24,112,513", "imagenet"]
     assert max(map(len, lines)) <= 120
 
 

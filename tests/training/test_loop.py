@@ -125,7 +125,7 @@ class TestEpochs:
         return estimator.fit(*few, callbacks=[says], validation_data=few), says
 
     def test_patience_stops_and_the_best_epoch_is_restored(self, new_estimator, few, monkeypatch):
-        monkeypatch.setattr("agr.training.classifier.fit_temperature", lambda *a: 1.0)
+        monkeypatch.setattr("agr.training.calibration.fit_temperature", lambda *a: 1.0)
         estimator, says = self.fit(
             new_estimator, few, [3, 2, 2.5, 2.1, 1, 0.5], patience=2, schedule="constant"
         )
