@@ -111,11 +111,11 @@ def main() -> None:
     work = {f"three networks, {name}": ("int8", three_networks()) for name in engines}
     work["YuNet, 640x480"] = (
         "float",
-        multiplications(ROOM / "detect/yunet.onnx", (1, 480, 640, 3)),
+        multiplications(ROOM / "photo/detectors/yunet.onnx", (1, 480, 640, 3)),
     )
     work["CenterFace, second look"] = (
         "float",
-        multiplications(ROOM / "detect/centerface.onnx", (1, 128, 128, 3)),
+        multiplications(ROOM / "photo/detectors/centerface.onnx", (1, 128, 128, 3)),
     )
     for row in rows:
         kind, millions = work.get(row["stage"].removesuffix(", each of 32"), (None, None))
@@ -135,6 +135,7 @@ def measure(
     path: Path, crop: np.ndarray, photo: Path, engines: dict[str, Predictor]
 ) -> list[dict[str, object]]:
     """Repeat every stage in turns."""
+    from agr.photo import quality
     from agr.photo.alignment import align
 
     first = engines["onnxruntime"]
@@ -155,6 +156,7 @@ def measure(
         ),
         "detector as a whole": (1, lambda: detector(pixels)),
         "align a face": (1, lambda: align(pixels, face.landmarks, size, detector.framing)),
+        "quality of a face": (1, lambda: quality.measure(one[0], size, face.landmarks)),
     }
     for name, predictor in engines.items():
         networks = list(predictor._engines.values())
@@ -164,7 +166,7 @@ def measure(
                 32,
                 lambda n=networks: [net(many) for net in n],
             ),
-            f"predict a crop, {name}": (1, lambda p=predictor: p.predict(crop)),
+            f"predict a crop, {name}": (1, lambda p=predictor: p.predict(crop, faces="crop")),
             f"predict a photo, {name}": (1, lambda p=predictor: p.predict_photo(photo)),
         }
     taken: dict[str, list[float]] = {name: [] for name in stages}

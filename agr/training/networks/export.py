@@ -50,11 +50,13 @@ def export_onnx(model: keras.Model, path: Path) -> None:
         warnings.filterwarnings("ignore", "In the future `np.object`", FutureWarning)
         function = tf.function(answer, input_signature=signature)
         proto, _ = tf2onnx.convert.from_function(function, signature)
-    inputs = {one.name: one for one in proto.graph.input}
-    for spec, variable in zip(signature[1:], large, strict=True):
-        proto.graph.input.remove(inputs[spec.name])
-        array = keras.ops.convert_to_numpy(variable)
-        proto.graph.initializer.append(onnx.numpy_helper.from_array(array, spec.name))
+    values = {spec.name: v for spec, v in zip(signature[1:], large, strict=True)}
+    for given in list(proto.graph.input)[1:]:
+        # What is no weight was folded in, but stays among the inputs: the means of a normalization.
+        proto.graph.input.remove(given)
+        if given.name in values:
+            array = keras.ops.convert_to_numpy(values[given.name])
+            proto.graph.initializer.append(onnx.numpy_helper.from_array(array, given.name))
     onnx.save(proto, path)
 
 

@@ -29,8 +29,11 @@ def test_answers_alike_for_any_number_of_pictures(build, tmp_path, n_outputs):
         np.testing.assert_allclose(found, answers(model)[:n], rtol=1e-5, atol=1e-5)
 
 
-def test_default_network(build, tmp_path):
-    model = build("face_mobilenet", 32, weights="auto")
+@pytest.mark.parametrize(
+    ("network", "weights"), [("face_mobilenet", "auto"), ("efficientnet_v2_b0", None)]
+)
+def test_takes_pictures_and_nothing_else(build, tmp_path, network, weights):
+    model = build(network, 32, weights=weights)
     export_onnx(model, tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     (found,) = session.run(None, {session.get_inputs()[0].name: X})
