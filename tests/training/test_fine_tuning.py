@@ -16,10 +16,10 @@ from agr.training.networks.registry import BACKBONES
 
 def test_networks_are_listed():
     lines = CliRunner().invoke(app, ["networks"]).stdout.splitlines()
-    assert lines[0].split()[:4] == ["network", "size", "parameters", "weights"]
+    assert lines[0].split()[:5] == ["network", "size", "parameters", "ms", "weights"]
     assert [line.split()[0] for line in lines[1:]] == list(BACKBONES)
-    assert lines[5].split()[:4] == ["imdb_wiki", "128", "31,716,033", "random"]
-    assert lines[7].split()[:4] == ["resnet50", "224", "24,112,513", "imagenet"]
+    assert lines[5].split()[:5] == ["imdb_wiki", "128", "31,716,033", "3.9", "random"]
+    assert lines[7].split()[:5] == ["resnet50", "224", "24,112,513", "33.4", "imagenet"]
     assert max(map(len, lines)) <= 120
 
 

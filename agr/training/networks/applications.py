@@ -112,7 +112,9 @@ def _build(
     return dense_head(pool(x), dense, dropout)
 
 
-def _backbone(name: str, summary: str, size: int, n: int, n_layers: int, least: int) -> Backbone:
+def _backbone(
+    name: str, summary: str, size: int, n: int, n_layers: int, least: int, milliseconds: float
+) -> Backbone:
     return Backbone(
         name=name,
         build=partial(_build, name),
@@ -120,6 +122,7 @@ def _backbone(name: str, summary: str, size: int, n: int, n_layers: int, least: 
         native_size=size,
         n_parameters=n,
         n_layers=n_layers,
+        milliseconds=milliseconds,
         start="imagenet",
         smallest=least,
         options={"pooling": tuple(POOLINGS), "dense": check_widths},
@@ -127,10 +130,18 @@ def _backbone(name: str, summary: str, size: int, n: int, n_layers: int, least: 
 
 
 BACKBONES = (
-    _backbone("vgg16", "13 convolutions (Simonyan, Zisserman 2015)", 224, 14_846_273, 19, 32),
-    _backbone("resnet50", "50 layers with shortcuts (He et al. 2016)", 224, 24_112_513, 175, 32),
-    _backbone("xception", "separable convolutions (Chollet 2017)", 299, 21_386_281, 132, 71),
-    _backbone("inception_v3", "parallel convolutions (Szegedy 2016)", 299, 22_327_585, 311, 75),
-    _backbone("efficientnet_v2_b0", "fused blocks (Tan and Le 2021)", 224, 6_247_505, 270, 32),
-    _backbone("mobilenet_v3_small", "for phones (Howard et al. 2019)", 224, 1_087_089, 157, 32),
+    _backbone(
+        "vgg16", "13 convolutions (Simonyan, Zisserman 2015)", 224, 14_846_273, 19, 32, 117.1
+    ),
+    _backbone(
+        "resnet50", "50 layers with shortcuts (He et al. 2016)", 224, 24_112_513, 175, 32, 33.4
+    ),
+    _backbone("xception", "separable convolutions (Chollet 2017)", 299, 21_386_281, 132, 71, 75.1),
+    _backbone(
+        "inception_v3", "parallel convolutions (Szegedy 2016)", 299, 22_327_585, 311, 75, 47.1
+    ),
+    _backbone("efficientnet_v2_b0", "fused blocks (Tan and Le 2021)", 224, 6_247_505, 270, 32, 8.5),
+    _backbone(
+        "mobilenet_v3_small", "for phones (Howard et al. 2019)", 224, 1_087_089, 157, 32, 1.1
+    ),
 )

@@ -28,6 +28,9 @@ class Backbone:
         Weights and biases, at the native size and with a single output.
     n_layers : int
         Layers of the trunk, which ``trainable`` counts.
+    milliseconds : float
+        Of one picture at the native size, as ``benchmarks/networks.py`` measured it in float32 ONNX
+        Runtime on one core of an AMD EPYC.
     start : {"auto", "imagenet"} or None
         What ``weights`` may say besides a file or folder; None if there are only random ones.
     smallest : int
@@ -42,6 +45,7 @@ class Backbone:
     native_size: int
     n_parameters: int
     n_layers: int
+    milliseconds: float
     start: str | None = None
     smallest: int = 16
     options: Mapping[str, Sequence[Any] | Check] = field(default_factory=dict)

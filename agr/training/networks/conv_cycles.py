@@ -60,5 +60,6 @@ BACKBONE = Backbone(
     native_size=128,
     n_parameters=2_495_937,
     n_layers=15,
+    milliseconds=2.03,
     options={"cycles": (3, 4, 5, 6), "activation": ("relu", "leaky_relu"), "dense": check_widths},
 )

@@ -63,5 +63,6 @@ BACKBONE = Backbone(
     native_size=112,
     n_parameters=3_197_057,
     n_layers=58,
+    milliseconds=1.42,
     start="auto",
 )

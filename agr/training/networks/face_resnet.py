@@ -78,5 +78,6 @@ BACKBONE = Backbone(
     native_size=112,
     n_parameters=5_585_633,
     n_layers=110,
+    milliseconds=2.04,
     start=None,
 )

@@ -55,5 +55,6 @@ BACKBONE = Backbone(
     native_size=128,
     n_parameters=31_716_033,
     n_layers=9,
+    milliseconds=3.91,
     options={"dense": check_widths},
 )

@@ -41,4 +41,5 @@ BACKBONE = Backbone(
     native_size=32,
     n_parameters=6_233,
     n_layers=13,
+    milliseconds=0.01,
 )
