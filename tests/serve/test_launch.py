@@ -101,16 +101,16 @@ def test_readers_end_with_the_service(start, wait_until, how):
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in readers))
 
 
-def test_a_stop_answers_what_is_open(start, portrait, wait_until):
+def test_a_stop_answers_what_is_open(start, wait_until):
     """Told to stop with eight requests open, each of some work, it answers all of them."""
     import httpx
 
     process, url, log = start()
     wait_for_health(url, process, log, wait_until)
     stream = io.BytesIO()
-    with Image.open(portrait) as opened:
-        opened.convert("RGB").resize((1500, 1500)).save(stream, "PNG")
-    files = [("images", ("a.png", stream.getvalue()))] * 2
+    # Little to send and much to decode, so that none is answered before the last has come.
+    Image.new("RGB", (3000, 3000), "gray").save(stream, "PNG")
+    files = [("images", ("a.png", stream.getvalue()))] * 6
     with ThreadPoolExecutor(8) as pool:
         asked = [
             pool.submit(
